@@ -1,0 +1,225 @@
+"""Field offsets, masks, ethertypes, protocol numbers and ports, as plain ints, named once.
+
+Offsets are relative to the start of their header. The dissectors and the compiled kernels both read this file, so
+that a number stands in one place only; `tests/unit/dissectors` hold every header length against its class.
+"""
+
+# --- Ethernet (IEEE 802.3), 802.1Q -------------------------------------------------------------------------------
+ETH_DST = 0
+ETH_SRC = 6
+ETH_TYPE = 12
+ETH_LEN = 14
+VLAN_LEN = 4
+VLAN_TCI = 0
+VLAN_TYPE = 2
+VLAN_ID_MASK = 0x0FFF
+#: Values of the type field below this are an 802.3 length.
+ETHERTYPE_MIN = 0x0600
+LLC_LEN = 3
+SNAP_LEN = 8
+
+ETHERTYPE_IPV4 = 0x0800
+ETHERTYPE_ARP = 0x0806
+ETHERTYPE_TEB = 0x6558
+ETHERTYPE_RARP = 0x8035
+ETHERTYPE_VLAN = 0x8100
+ETHERTYPE_IPV6 = 0x86DD
+ETHERTYPE_SLOW = 0x8809
+ETHERTYPE_PPP = 0x880B
+ETHERTYPE_MPLS = 0x8847
+ETHERTYPE_MPLS_MCAST = 0x8848
+ETHERTYPE_EAPOL = 0x888E
+ETHERTYPE_QINQ = 0x88A8
+ETHERTYPE_ERSPAN2 = 0x88BE
+ETHERTYPE_LLDP = 0x88CC
+ETHERTYPE_ERSPAN3 = 0x22EB
+ETHERTYPE_NSH = 0x894F
+ETHERTYPE_QINQ_OLD = 0x9100
+ETHERTYPE_NHRP = 0x2001
+ETHERTYPE_GRE_KEEPALIVE = 0x0000
+VLAN_ETHERTYPES = (ETHERTYPE_VLAN, ETHERTYPE_QINQ, ETHERTYPE_QINQ_OLD)
+
+# --- other link layers -------------------------------------------------------------------------------------------
+DLT_NULL = 0
+DLT_ETHERNET = 1
+DLT_PPP = 9
+DLT_RAW_BSD = 12
+DLT_RAW_OPENBSD = 14
+DLT_PPP_HDLC = 50
+DLT_RAW = 101
+DLT_C_HDLC = 104
+DLT_LOOP = 108
+DLT_SLL = 113
+DLT_IPV4 = 228
+DLT_IPV6 = 229
+DLT_SLL2 = 276
+SLL_LEN = 16
+SLL_ADDR_LEN = 4
+SLL_ADDR = 6
+SLL_PROTOCOL = 14
+SLL2_LEN = 20
+SLL2_PROTOCOL = 0
+SLL2_ADDR_LEN = 11
+SLL2_ADDR = 12
+NULL_LEN = 4
+#: Address families of IPv6 in the null/loop header: BSD, FreeBSD, Darwin, Linux.
+NULL_AF_INET = 2
+NULL_AF_INET6 = (10, 24, 28, 30)
+CHDLC_LEN = 4
+CHDLC_PROTOCOL = 2
+PPP_IPV4 = 0x0021
+PPP_IPV6 = 0x0057
+PPP_MPLS = 0x0281
+
+# --- IPv4 (RFC 791), IPv6 (RFC 8200) -----------------------------------------------------------------------------
+IP4_TOS = 1
+IP4_TOTAL_LEN = 2
+IP4_ID = 4
+IP4_FRAGMENT = 6
+IP4_TTL = 8
+IP4_PROTOCOL = 9
+IP4_CHECKSUM = 10
+IP4_SRC = 12
+IP4_DST = 16
+IP4_MIN_LEN = 20
+IP4_MF = 0x2000
+IP4_DF = 0x4000
+IP4_OFFSET_MASK = 0x1FFF
+IP6_PAYLOAD_LEN = 4
+IP6_NEXT = 6
+IP6_HOP_LIMIT = 7
+IP6_SRC = 8
+IP6_DST = 24
+IP6_LEN = 40
+IP6_FLOW_LABEL_MASK = 0x000FFFFF
+IP6_FRAGMENT_LEN = 8
+IP6_MAX_EXTENSIONS = 16
+SRH_LEN = 8
+SRH_TYPE = 2
+SRH_SEGMENTS_LEFT = 3
+SRH_LAST_ENTRY = 4
+SRH_ROUTING_TYPE = 4
+
+IPPROTO_HOPOPTS = 0
+IPPROTO_ICMP = 1
+IPPROTO_IGMP = 2
+IPPROTO_IPIP = 4
+IPPROTO_TCP = 6
+IPPROTO_UDP = 17
+IPPROTO_DCCP = 33
+IPPROTO_IPV6 = 41
+IPPROTO_ROUTING = 43
+IPPROTO_FRAGMENT = 44
+IPPROTO_GRE = 47
+IPPROTO_ESP = 50
+IPPROTO_AH = 51
+IPPROTO_ICMPV6 = 58
+IPPROTO_NONE = 59
+IPPROTO_DSTOPTS = 60
+IPPROTO_EIGRP = 88
+IPPROTO_OSPF = 89
+IPPROTO_ETHERIP = 97
+IPPROTO_PIM = 103
+IPPROTO_VRRP = 112
+IPPROTO_SCTP = 132
+IPPROTO_MOBILITY = 135
+IPPROTO_UDPLITE = 136
+IPPROTO_MPLS = 137
+IPPROTO_HIP = 139
+IPPROTO_SHIM6 = 140
+IPPROTO_ETHERNET = 143
+
+# --- GRE (RFC 2784, 2890, 1701, 2637), NVGRE (RFC 7637) ----------------------------------------------------------
+GRE_MIN_LEN = 4
+GRE_C = 0x8000
+GRE_R = 0x4000
+GRE_K = 0x2000
+GRE_S = 0x1000
+GRE_A = 0x0080
+GRE_VERSION_MASK = 0x0007
+#: Bits of version 0 that RFC 2784/2890 reserve (bit 1 is RFC 1701 routing and counted on its own).
+GRE_RESERVED_MASK = 0x0FF8
+NVGRE_LEN = 8
+NVGRE_MIN_VSID = 0x001000
+NVGRE_VENDOR_VSID = 0xFFFFFF
+ERSPAN2_LEN = 8
+ERSPAN3_LEN = 12
+ERSPAN3_SUBHEADER_LEN = 8
+ETHERIP_LEN = 2
+
+# --- UDP tunnels -------------------------------------------------------------------------------------------------
+UDP_LEN = 8
+UDP_LENGTH = 4
+VXLAN_LEN = 8
+VXLAN_I = 0x08
+VXLAN_G = 0x80
+VXLAN_VNI = 4
+GPE_P = 0x04
+GPE_NEXT = 3
+GPE_NEXT_IPV4 = 1
+GPE_NEXT_IPV6 = 2
+GPE_NEXT_ETHERNET = 3
+GPE_NEXT_NSH = 4
+GPE_NEXT_MPLS = 5
+GENEVE_LEN = 8
+GENEVE_PROTOCOL = 2
+GENEVE_VNI = 4
+PORT_VXLAN = 4789
+PORT_VXLAN_LINUX = 8472
+PORT_VXLAN_GPE = 4790
+PORT_GENEVE = 6081
+PORT_GRE_IN_UDP = 4754
+PORT_MPLS_IN_UDP = 6635
+PORT_ESP_IN_UDP = 4500
+
+# --- MPLS (RFC 3032, 6790, 4385) ---------------------------------------------------------------------------------
+MPLS_LEN = 4
+MPLS_MAX_LABELS = 16
+MPLS_IPV4_NULL = 0
+MPLS_IPV6_NULL = 2
+MPLS_IMPLICIT_NULL = 3
+MPLS_ELI = 7
+
+# --- IPsec (RFC 4302, 4303) --------------------------------------------------------------------------------------
+ESP_LEN = 8
+AH_MIN_LEN = 12
+#: Lengths of an integrity check value to try when looking into null-encrypted ESP.
+ESP_ICV_LENGTHS = (12, 16, 0, 24, 32)
+
+# --- transport ---------------------------------------------------------------------------------------------------
+TCP_MIN_LEN = 20
+TCP_SEQ = 4
+TCP_ACK = 8
+TCP_OFFSET = 12
+TCP_FLAGS = 13
+TCP_WINDOW = 14
+TCP_FIN = 0x01
+TCP_SYN = 0x02
+TCP_RST = 0x04
+TCP_PSH = 0x08
+TCP_ACK_FLAG = 0x10
+TCP_URG = 0x20
+TCP_ECE = 0x40
+TCP_CWR = 0x80
+TCP_OPT_MSS = 2
+TCP_OPT_WSCALE = 3
+SCTP_LEN = 12
+ICMP_LEN = 8
+ICMP_ECHO_REPLY = 0
+ICMP_UNREACHABLE = 3
+ICMP_SOURCE_QUENCH = 4
+ICMP_REDIRECT = 5
+ICMP_ECHO = 8
+ICMP_TIME_EXCEEDED = 11
+ICMP_PARAMETER_PROBLEM = 12
+ICMPV6_UNREACHABLE = 1
+ICMPV6_TOO_BIG = 2
+ICMPV6_TIME_EXCEEDED = 3
+ICMPV6_PARAMETER_PROBLEM = 4
+ICMPV6_ECHO = 128
+ICMPV6_ECHO_REPLY = 129
+ARP_LEN = 28
+ARP_SHA = 8
+ARP_SPA = 14
+ARP_THA = 18
+ARP_TPA = 24

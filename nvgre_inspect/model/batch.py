@@ -1,0 +1,43 @@
+"""PacketBatch: what every source of frames yields, and all that the decoder needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class PacketBatch:
+    """Consecutive frames of one or more sources, in the order in which they are numbered.
+
+    The arrays all have one entry per frame. `buffer[offset[i] : offset[i] + caplen[i]]` are the captured bytes of
+    frame i; the batch may be a view of a reader's chunk, so a consumer that keeps it keeps the chunk.
+    """
+
+    #: uint8, the captured bytes of all frames (and whatever lies between them).
+    buffer: npt.NDArray[np.uint8]
+    #: int64, where each frame starts in `buffer`.
+    offset: npt.NDArray[np.int64]
+    #: int64, bytes captured; `offset + caplen <= len(buffer)` always.
+    caplen: npt.NDArray[np.int64]
+    #: int64, bytes on the wire; never below `caplen`.
+    wirelen: npt.NDArray[np.int64]
+    #: int64, nanoseconds since the epoch, UTC.
+    ts_ns: npt.NDArray[np.int64]
+    #: uint16, LINKTYPE_ number of each frame.
+    linktype: npt.NDArray[np.uint16]
+    #: int32, row of the `captures` table (one per file and interface, in order of appearance).
+    interface: npt.NDArray[np.int32]
+    #: int64, where the frame can be read again: file number in the upper 16 bits, byte position of its record or
+    #: block within the (decompressed) file in the lower 48.
+    position: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def frame(self, i: int) -> bytes:
+        """The captured bytes of frame `i`."""
+        start = int(self.offset[i])
+        return self.buffer[start : start + int(self.caplen[i])].tobytes()
