@@ -1,11 +1,12 @@
 """`jit`: the one way in which kernels are compiled, and where the compiled code is kept.
 
-Numba is imported when the first kernel module is, never by importing this one. Compiled code goes into a folder of
-the user's own, named by a hash of everything that it depends on: numba's own cache key does not see other modules
-change, and a kernel freezes the constants of `dissectors.offsets` and the kernels that it calls.
+Numba is imported when the first kernel module is, never by importing this one. Compiled code goes into a
+folder of the user's own, named by a hash of everything that it depends on: numba's own cache key does not see
+other modules change, and a kernel freezes the constants and the kernels of other modules that it uses.
 
-Numba's cache files are pickles, and loading one runs it. So only a folder that belongs to this user and that nobody
-else can write to is used; where there is none, compiled code lives in a temporary folder for this process only.
+Numba's cache files are pickles, and loading one runs it. So only a folder that belongs to this user and that
+nobody else can write to is used; where there is none, compiled code lives in a temporary folder for this
+process only.
 
 Environment:
 
@@ -25,9 +26,8 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from dissectors import anomalies, encaps, offsets
 
@@ -43,8 +43,8 @@ _IN_USE_SECONDS = 3600.0
 def jit(function: F) -> F:
     """Compile `function` on its first call: bounds-checked, without the GIL, cached on disk.
 
-    `boundscheck` turns an index beyond an array into IndexError, but lets a negative index wrap around as Python
-    does. With `NVGRE_INSPECT_NO_JIT=1` the function is returned as it is.
+    `boundscheck` turns an index beyond an array into IndexError, but lets a negative index wrap around as
+    Python does. With `NVGRE_INSPECT_NO_JIT=1` the function is returned as it is.
     """
     if os.environ.get("NVGRE_INSPECT_NO_JIT") == "1":
         return function
@@ -52,13 +52,14 @@ def jit(function: F) -> F:
 
     # The folder is numba-wide configuration, read while decorating. It is put back, since a notebook's own
     # numba functions are not ours to cache.
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_usable_cache_dir())
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(_usable_cache_dir())
     try:
-        compiled: F = numba.njit(boundscheck=True, nogil=True, cache=True)(function)
+        compiled: Any = numba.njit(boundscheck=True, nogil=True, cache=True)(function)
     finally:
-        numba.config.CACHE_DIR = before
-    return compiled
+        config.CACHE_DIR = before
+    return cast(F, compiled)
 
 
 def is_warm(*modules: str) -> bool:
@@ -79,6 +80,8 @@ def is_warm(*modules: str) -> bool:
 @functools.cache
 def cache_dir() -> Path:
     """Where compiled kernels of these very sources belong; the folder may not exist yet."""
+    from importlib.metadata import version  # costs 20 ms, which a run without kernels does not need
+
     digest = hashlib.sha256(version("numba").encode())
     for path in _sources():
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -117,7 +120,7 @@ def _usable_cache_dir() -> Path:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether the folder is this user's and nobody else's to write to (always true on Windows: ACLs do it)."""
+    """Whether the folder is this user's and nobody else's to write to (on Windows ACLs see to it)."""
     if not hasattr(os, "geteuid"):
         return True
     status = folder.lstat()
@@ -126,7 +129,7 @@ def _is_private(folder: Path) -> bool:
 
 
 def _remove_old(current: Path) -> None:
-    """Remove cache folders of other versions, but for the most recently used ones and any used within the hour."""
+    """Remove cache folders of other versions, except recently used ones."""
     others = [
         (path.lstat().st_mtime, path)
         for path in current.parent.iterdir()
