@@ -1,35 +1,39 @@
 """Header: the contract that every protocol class of `dissectors/` keeps.
 
-A `Header` is a `dpkt.Packet` that holds one protocol header. Its fixed part is declared in dpkt's `__hdr__`
-(and `__bit_fields__`); what follows at lengths that the header itself states (options, label stacks, extension
-chains) is the *variable part*; the rest of the bytes is `data`, uninterpreted: classes never parse their
-payload, what comes next is decided by `dissectors.stack`.
+A `Header` is a `dpkt.Packet` that holds one protocol header. Its fixed part is declared in dpkt's
+`__hdr__` (and `__bit_fields__`); what follows at lengths that the header itself states (options, label
+stacks, extension chains) is the *variable part*; the rest of the bytes is `data`, uninterpreted: classes
+never parse their payload, what comes next is decided by `dissectors.stack`.
 
 The verbs:
 
-`X(buf)`            parse. Raises `dpkt.NeedData` where `buf` is shorter than the fixed part, and nothing else: any
-                    other content gives an object, with the variable part as far as the bytes go. `buf` is the
-                    packet from this header on, without what lies behind its end by the outer lengths.
+`X(buf)`            parse. Raises `dpkt.NeedData` where `buf` is shorter than the fixed part, and nothing
+                    else: any other content gives an object, with the variable part as far as the bytes
+                    go. `buf` is the packet from this header on, without what lies behind its end by the
+                    outer lengths.
 `X(field=value)`    build, from defaults; an unknown field name raises TypeError.
-`x.header_len`      bytes that the header claims, fixed and variable part, always >= the fixed part. If it is
-                    above `len(buf)` the header is not all there. Where a length is only known by walking (GRE
-                    routing, MPLS stack) and the bytes end before it is, it is the smallest length that is
-                    still possible.
-`bytes(x)`          emit: exactly the bytes that were parsed, also of odd, cut and inconsistent input. Nothing is
-                    ever corrected on emit.
-`x.compute(pseudo)` on request only: sets lengths and checksums from the present content. `pseudo` is the pseudo
-                    header for those that need one (TCP, UDP, ICMPv6), else ignored.
-`x.anomalies`       mask of `1 << code` of `dissectors.anomalies`: what this header alone shows to be wrong. Cut
-                    headers and lengths beyond the packet are for the walk, which knows both ends.
-`x.fields()`        list of `Field` for a packet tree, in the order of the wire, named as Wireshark's fields.
+`x.header_len`      bytes that the header claims, fixed and variable part, always >= the fixed part. If it
+                    is above `len(buf)` the header is not all there. Where a length is only known by
+                    walking (GRE routing, MPLS stack) and the bytes end before it is, it is the smallest
+                    length that is still possible.
+`bytes(x)`          emit: exactly the bytes that were parsed, also of odd, cut and inconsistent input.
+                    Nothing is ever corrected on emit.
+`x.compute(pseudo)` on request only: sets lengths and checksums from the present content. `pseudo` is the
+                    pseudo header for those that need one (TCP, UDP, ICMPv6), else ignored.
+`x.anomalies`       mask of `1 << code` of `dissectors.anomalies`: what this header alone shows to be
+                    wrong. Cut headers and lengths beyond the packet are for the walk, which knows both
+                    ends.
+`x.fields()`        list of `Field` for a packet tree, in the order of the wire, named as Wireshark's
+                    fields.
 `x.info()`          one line, as in Wireshark's Info column; "" where there is nothing worth a line.
 
 Text made from packet bytes passes through `printable`: no control bytes reach a terminal from here.
 
-Traps of dpkt that this class takes away: `len(x)` ignored variable parts; unknown keywords became attributes
-without a word; `IP` and others corrected some fields on emit. One remains: `__bit_fields__` setters reject too
-large, but not negative, numbers. Every class body is executed into two types by dpkt's metaclass, so do not rely
-on `__init_subclass__`; variable parts get an immutable class attribute as their default (bytes or tuple).
+Traps of dpkt that this class takes away: `len(x)` ignored variable parts; unknown keywords became
+attributes without a word; `IP` and others corrected some fields on emit. One remains: `__bit_fields__`
+setters reject too large, but not negative, numbers. Every class body is executed into two types by dpkt's
+metaclass, so do not rely on `__init_subclass__`; variable parts get an immutable class attribute as their
+default (bytes or tuple).
 """
 
 from __future__ import annotations
