@@ -80,10 +80,11 @@ def arp(operation: int, sha: str, spa: str, tha: str, tpa: str) -> bytes:
 
 
 def mpls(labels: Sequence[int], payload: bytes, *, ttl: int = 64) -> bytes:
-    stack = b"".join(
-        struct.pack("!I", label << 12 | (index == len(labels) - 1) << 8 | ttl)
-        for index, label in enumerate(labels)
-    )
+    """A label stack (RFC 3032); an entropy label (behind label 7) has TTL 0 (RFC 6790 section 4.2)."""
+    stack = b""
+    for index, label in enumerate(labels):
+        is_entropy, bottom = index > 0 and labels[index - 1] == 7, index == len(labels) - 1
+        stack += struct.pack("!I", label << 12 | bottom << 8 | (0 if is_entropy else ttl))
     return stack + payload
 
 

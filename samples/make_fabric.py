@@ -1,30 +1,17 @@
 """fabric.pcapng: half a minute of a small data centre, seen by a mirror port of its top-of-rack switch.
 
-Four tunnel ends (three hypervisors and a gateway), three tenants. 5001 ("blue") and 5002 ("red") use the same
-addresses; 6001 ("green") speaks IPv4 and IPv6 and sends its broadcasts to an underlay multicast group, where the
-other two replicate them to every host. Beside healthy traffic there is one of each thing that goes wrong: a
-retransmission, reordering, a zero window, resets, a server that does not answer, a VM that moved, frames that
-kept their VLAN tag, and an underlay router that could not forward a tunnel packet of full size.
+Four tunnel ends (three hypervisors and a gateway), three tenants. 5001 ("blue") and 5002 ("red") use the
+same addresses; 6001 ("green") speaks IPv4 and IPv6 and sends its broadcasts to an underlay multicast
+group, where the other two replicate them to every host. Beside healthy traffic there is one of each thing
+that goes wrong: a retransmission, reordering, a zero window, resets, a server that does not answer, a VM
+that moved, frames that kept their VLAN tag, and an underlay router that could not forward a tunnel packet
+of full size.
 """
 
 import build
 from capture_file import Packet, destination, pcapng
-from overlay import (
-    MS,
-    SECOND,
-    US,
-    Host,
-    Overlay,
-    Tcp,
-    Vm,
-    datagrams,
-    dns,
-    http_get,
-    http_ok,
-    inner_frame,
-    ping,
-    resolve,
-)
+from conversation import Tcp, datagrams, dns, http_get, http_ok, ping, resolve
+from overlay import MS, SECOND, US, Host, Overlay, Vm, inner_frame
 
 EPOCH = 1_714_000_000 * SECOND + 123_456_789
 NVE1, NVE2, NVE3 = (Host(f"192.168.50.1{n}", f"00:15:5d:00:50:1{n}") for n in (1, 2, 3))
@@ -221,7 +208,7 @@ def underlay(overlay: Overlay, red: Tenant) -> None:
         seq[side] += len(keepalive)
         packet = build.ipv4(side.pa, peer.pa, build.TCP, body, ident=100 + index, ttl=1, tos=0xC0)
         overlay.bare(at_ns, build.ethernet_ip(peer.mac, side.mac, packet))
-    # Red's packet of full size meets a link of 1500 bytes; the 8 bytes quoted behind the IP header name the VSID.
+    # Red's packet of full size meets a link of 1500 bytes; what is quoted ends behind the GRE key.
     big = build.udp(red.web.ip, red.outside.ip, 40404, 40405, build.noise("big", 1430))
     inner = inner_frame(
         red.web, red.outside, build.ipv4(red.web.ip, red.outside.ip, build.UDP, big, ident=77)

@@ -1,12 +1,13 @@
 """overlapping-tenants.pcap: tenants 5001 and 5002 use the same addresses and ports at the same time.
 
-Five pairs of connections, all clean: whoever keys flows by VSID sees ten and nothing wrong with any of them;
-who does not mixes each pair into one stream and finds retransmissions and losses that never were.
+Five pairs of connections, all clean: whoever keys flows by VSID sees ten and nothing wrong with any of
+them; who does not mixes each pair into one stream and finds retransmissions and losses that never were.
 """
 
 import build
 from capture_file import destination, pcap
-from overlay import MS, SECOND, US, Host, Overlay, Tcp, Vm, http_get, http_ok, ping
+from conversation import Tcp, http_get, http_ok, ping
+from overlay import MS, SECOND, US, Host, Overlay, Vm
 
 EPOCH = 1_700_000_000 * SECOND
 HOST_A = Host("192.168.50.1", "00:15:5d:00:50:01")
