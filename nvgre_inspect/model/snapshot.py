@@ -1,0 +1,101 @@
+"""Snapshot: an immutable view of what accounting knows at one moment, as pandas tables.
+
+Tables are built when they are first asked for and kept. The model knows no table builder:
+`flows.tables.snapshot` hands one in.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from nvgre_inspect.model.columns import TABLES
+from nvgre_inspect.model.names import Names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nvgre_inspect.model.source import InterfaceInfo
+    from nvgre_inspect.model.state import State
+
+#: Builds the table of that name.
+Builder = Callable[["Snapshot", str], "pd.DataFrame"]
+
+
+class Snapshot:
+    """Tables over one State. Do not change the frames it hands out: all users of the snapshot share them."""
+
+    def __init__(
+        self,
+        state: State,
+        interfaces: Sequence[InterfaceInfo],
+        names: Names,
+        idle_timeout_ns: int,
+        build: Builder,
+    ) -> None:
+        """`state` is not written to any more; `interfaces` are the rows of `captures`; `idle_timeout_ns` is
+        what accounting used (0: never); `build` makes a table when it is first asked for.
+        """
+        self.state = state
+        self.interfaces = tuple(interfaces)
+        self.names = names
+        self.idle_timeout_ns = idle_timeout_ns
+        self._build = build
+        self._tables: dict[str, pd.DataFrame] = {}
+        self._lock = threading.RLock()
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table of that name (`model.columns`); KeyError for others.
+
+        `packets` is not among them: it is made batch by batch (`flows.packets`).
+        """
+        if name not in TABLES or name == "packets":
+            raise KeyError(name)
+        with self._lock:
+            if name not in self._tables:
+                self._tables[name] = self._build(self, name)
+            return self._tables[name]
+
+    @property
+    def captures(self) -> pd.DataFrame:
+        """One row per capture file and interface."""
+        return self.table("captures")
+
+    @property
+    def flows(self) -> pd.DataFrame:
+        """One row per flow."""
+        return self.table("flows")
+
+    @property
+    def tenants(self) -> pd.DataFrame:
+        """One row per (encap, vsid)."""
+        return self.table("tenants")
+
+    @property
+    def tunnels(self) -> pd.DataFrame:
+        """One row per encapsulation and pair of provider addresses."""
+        return self.table("tunnels")
+
+    @property
+    def endpoints(self) -> pd.DataFrame:
+        """One row per tenant, MAC and IP address."""
+        return self.table("endpoints")
+
+    @property
+    def placements(self) -> pd.DataFrame:
+        """One row per flow, direction, tunnel, FlowID and path."""
+        return self.table("placements")
+
+    @property
+    def timeline(self) -> pd.DataFrame:
+        """One row per interval of time and tenant that has packets."""
+        return self.table("timeline")
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """One row per finding."""
+        return self.table("findings")
+
+    def __repr__(self) -> str:
+        return f"<Snapshot: {self.state.frames} frames, {len(self.state.flows)} flows>"
