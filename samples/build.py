@@ -121,12 +121,7 @@ def ipv6(
     flow_label: int = 0,
 ) -> bytes:
     first = 6 << 28 | tos << 20 | flow_label
-    return (
-        struct.pack("!IHBB", first, len(payload), next_header, hop_limit)
-        + address(src)
-        + address(dst)
-        + payload
-    )
+    return struct.pack("!IHBB", first, len(payload), next_header, hop_limit) + address(src) + address(dst) + payload
 
 
 def ip(

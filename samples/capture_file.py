@@ -61,9 +61,7 @@ def pcapng(
     Ends with a statistics block for each interface that says how many packets arrived, none dropped.
     """
     packets = list(packets)
-    blocks = [
-        _block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + _options([(1, comment.encode())]))
-    ]
+    blocks = [_block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + _options([(1, comment.encode())]))]
     for name, description in interfaces:
         options = [(2, name.encode()), (3, description.encode()), (9, b"\x09")]
         blocks.append(_block(1, struct.pack("<HHI", ETHERNET, 0, SNAPLEN) + _options(options)))
@@ -77,9 +75,7 @@ def pcapng(
         mine = [p.ts_ns for p in packets if p.interface == number]
         end = max(mine, default=0)
         counters = [(4, struct.pack("<Q", len(mine))), (5, struct.pack("<Q", 0)), (7, struct.pack("<Q", 0))]
-        blocks.append(
-            _block(5, struct.pack("<III", number, end >> 32, end & 0xFFFFFFFF) + _options(counters))
-        )
+        blocks.append(_block(5, struct.pack("<III", number, end >> 32, end & 0xFFFFFFFF) + _options(counters)))
     return b"".join(blocks)
 
 

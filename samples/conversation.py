@@ -261,9 +261,7 @@ def resolve(
     )
     for index, host in enumerate(copies):
         overlay.send(start_ns + index * 4 * US, asker.host, host, vsid, question)
-    answer = build.ethernet(
-        asker.mac, owner.mac, build.ARP, build.arp(2, owner.mac, owner.ip, asker.mac, asker.ip)
-    )
+    answer = build.ethernet(asker.mac, owner.mac, build.ARP, build.arp(2, owner.mac, owner.ip, asker.mac, asker.ip))
     overlay.send(start_ns + rtt_ns, owner.host, asker.host, vsid, answer)
 
 

@@ -46,10 +46,7 @@ def main() -> None:
     for vsid in (5001, 5002):
         start = 100 * MS + (vsid - 5001) * 30 * US
         number = vsid - 5000
-        vms = [
-            Vm(f"10.0.0.{i + 1}", f"00:15:5d:{number:02x}:00:{i + 1:02x}", host)
-            for i, host in enumerate(HOSTS)
-        ]
+        vms = [Vm(f"10.0.0.{i + 1}", f"00:15:5d:{number:02x}:00:{i + 1:02x}", host) for i, host in enumerate(HOSTS)]
         everybody = [[GROUP] if vsid == 5001 else [h for h in HOSTS if h is not vm.host] for vm in vms]
         for index, (asker, owner) in enumerate(((0, 1), (0, 2), (1, 3), (2, 0))):
             at_ns = start + index * 20 * MS
@@ -62,9 +59,7 @@ def main() -> None:
             for copy, host in enumerate(everybody[0]):
                 overlay.send(start + (1 + attempt) * SECOND + copy * 4 * US, lost.host, host, vsid, frame)
         for step, kind in enumerate((1, 2, 3, 5)):
-            side, src, ports = (
-                (vms[2], "0.0.0.0", (68, 67)) if kind in (1, 3) else (vms[0], vms[0].ip, (67, 68))
-            )
+            side, src, ports = (vms[2], "0.0.0.0", (68, 67)) if kind in (1, 3) else (vms[0], vms[0].ip, (67, 68))
             body = build.udp(src, "255.255.255.255", *ports, dhcp(kind, vms[2].mac, "10.0.0.3"))
             packet = build.ipv4(src, "255.255.255.255", build.UDP, body, ident=step, ttl=128, fragment=0)
             frame = build.ethernet_ip(build.BROADCAST, side.mac, packet)

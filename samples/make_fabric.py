@@ -41,9 +41,7 @@ class Tenant:
         last = int(ip.rpartition(":" if ":" in ip else ".")[2]) & 0xFF
         return Vm(ip, f"00:15:5d:{self.number >> 8:02x}:{self.number & 0xFF:02x}:{last:02x}", host)
 
-    def tcp(
-        self, client: Vm, server: Vm, ports: tuple[int, int], start_ns: int, rtt_ns: int = 400 * US
-    ) -> Tcp:
+    def tcp(self, client: Vm, server: Vm, ports: tuple[int, int], start_ns: int, rtt_ns: int = 400 * US) -> Tcp:
         return Tcp(self.overlay, self.vsid, client, server, ports, start_ns, rtt_ns=rtt_ns).open()
 
     def copies(self, asker: Vm) -> list[Host]:
@@ -69,23 +67,17 @@ class Tenant:
                 (1, dns(name, ident, (self.web, self.app, self.db)[index % 3].ip)),
             ]
             start = late + 100 * MS + index * 900 * MS
-            datagrams(
-                self.overlay, self.vsid, self.desk, self.resolver, (40000 + index * 17, 53), start, exchange
-            )
+            datagrams(self.overlay, self.vsid, self.desk, self.resolver, (40000 + index * 17, 53), start, exchange)
         for index in range(4):
             web = self.tcp(self.desk, self.web, (49200 + index, 80), late + 200 * MS + index * 5 * SECOND)
             for request in range(4):
                 web.send(self.desk, http_get(f"web.{self.name}.example", f"/{index}/{request}"))
-                web.send(
-                    self.web, http_ok(400 + 1700 * (request % 3), f"{self.vsid} {index} {request}")
-                ).wait(60 * MS)
+                web.send(self.web, http_ok(400 + 1700 * (request % 3), f"{self.vsid} {index} {request}")).wait(60 * MS)
             web.close(self.desk)
         query = self.tcp(self.app, self.db, (38000, 5432), late + 300 * MS, rtt_ns=250 * US)
         for index in range(60):
             query.send(self.app, build.noise(f"{self.vsid} query {index}", 90 + index))
-            query.send(self.db, build.noise(f"{self.vsid} rows {index}", 200 + index % 5 * 250)).wait(
-                430 * MS
-            )
+            query.send(self.db, build.noise(f"{self.vsid} rows {index}", 200 + index % 5 * 250)).wait(430 * MS)
         shell = self.tcp(self.desk, self.app, (51514, 22), late + 2 * SECOND)
         shell.send(self.app, b"SSH-2.0-OpenSSH_9.2p1\r\n").send(self.desk, b"SSH-2.0-OpenSSH_9.6\r\n")
         for index in range(60):
@@ -93,9 +85,7 @@ class Tenant:
             shell.send(self.app, build.noise(f"{self.vsid} echo {index}", 36 + index % 4 * 16)).wait(380 * MS)
         shell.close(self.desk)
         ping(self.overlay, self.vsid, self.desk, self.db, late + 1 * SECOND, count=10)
-        visit = self.tcp(
-            self.outside, self.web, (61022 + self.number % 3, 443), late + 4 * SECOND, rtt_ns=300 * US
-        )
+        visit = self.tcp(self.outside, self.web, (61022 + self.number % 3, 443), late + 4 * SECOND, rtt_ns=300 * US)
         visit.send(self.outside, build.noise(f"{self.vsid} hello", 517))
         visit.send(self.web, build.noise(f"{self.vsid} certificate", 3100)).wait(24 * MS)
         visit.send(self.outside, build.noise(f"{self.vsid} finished", 80)).send(
@@ -129,9 +119,7 @@ def blue_troubles(blue: Tenant) -> None:
 def red_troubles(red: Tenant) -> None:
     backup = red.tcp(red.db, red.app, (45000, 873), 9 * SECOND)
     backup.send(red.db, build.noise("red backup", 60_000), window=16)
-    backup.send_with_loss(
-        red.db, build.noise("red lossy", 8_000), comment="sent again after three duplicate ACKs"
-    )
+    backup.send_with_loss(red.db, build.noise("red lossy", 8_000), comment="sent again after three duplicate ACKs")
     backup.send(red.db, build.noise("red rest", 40_000), window=16).close(red.db)
     silent = Tcp(red.overlay, RED, red.desk, red.vm("10.0.0.77", NVE3), (49950, 3306), 11 * SECOND)
     first = silent.seq[red.desk]
@@ -145,9 +133,7 @@ def red_troubles(red: Tenant) -> None:
 def green_troubles(green: Tenant) -> None:
     copy = green.tcp(green.desk, green.db, (47000, 445), 12 * SECOND)
     copy.send(green.desk, build.noise("green copy", 30_000))
-    copy.send_swapped(
-        green.desk, build.noise("green swapped", 7_000), comment="overtaken by the next segment"
-    )
+    copy.send_swapped(green.desk, build.noise("green swapped", 7_000), comment="overtaken by the next segment")
     copy.send(green.desk, build.noise("green rest", 20_000)).close(green.desk)
     # A guest trunk port: frames that kept their 802.1Q tag (RFC 7637 section 3.2 forbids it).
     for index in range(4):
@@ -162,9 +148,7 @@ def green_ipv6(green: Tenant) -> None:
     desk, web = (Vm(f"fd00:6::{last}", vm.mac, vm.host) for last, vm in ((100, green.desk), (10, green.web)))
     group, group_mac = "ff02::1:ff00:10", "33:33:ff:00:00:10"
     ask = build.address(web.ip) + b"\x01\x01" + build.mac(desk.mac)
-    question = build.ipv6(
-        desk.ip, group, build.ICMPV6, build.icmpv6(desk.ip, group, 135, 0, 0, ask), hop_limit=255
-    )
+    question = build.ipv6(desk.ip, group, build.ICMPV6, build.icmpv6(desk.ip, group, 135, 0, 0, ask), hop_limit=255)
     overlay.send(500 * MS, desk.host, GREEN_GROUP, GREEN, build.ethernet_ip(group_mac, desk.mac, question))
     tell = build.address(web.ip) + b"\x02\x01" + build.mac(web.mac)
     answer = build.ipv6(
@@ -173,9 +157,7 @@ def green_ipv6(green: Tenant) -> None:
     overlay.deliver(500 * MS + 300 * US, web, desk, GREEN, answer)
     ping(overlay, GREEN, desk, web, 600 * MS, count=5)
     for index in range(3):
-        page = Tcp(
-            overlay, GREEN, desk, web, (50100 + index, 80), SECOND + index * 6 * SECOND, mss=1398
-        ).open()
+        page = Tcp(overlay, GREEN, desk, web, (50100 + index, 80), SECOND + index * 6 * SECOND, mss=1398).open()
         for request in range(3):
             page.send(desk, http_get("[fd00:6::10]", f"/six/{request}"))
             page.send(web, http_ok(2500, f"six {index} {request}")).wait(25 * MS)
@@ -210,9 +192,7 @@ def underlay(overlay: Overlay, red: Tenant) -> None:
         overlay.bare(at_ns, build.ethernet_ip(peer.mac, side.mac, packet))
     # Red's packet of full size meets a link of 1500 bytes; what is quoted ends behind the GRE key.
     big = build.udp(red.web.ip, red.outside.ip, 40404, 40405, build.noise("big", 1430))
-    inner = inner_frame(
-        red.web, red.outside, build.ipv4(red.web.ip, red.outside.ip, build.UDP, big, ident=77)
-    )
+    inner = inner_frame(red.web, red.outside, build.ipv4(red.web.ip, red.outside.ip, build.UDP, big, ident=77))
     src, dst = red.web.host, red.outside.host
     outer = build.ipv4(src.pa, dst.pa, build.GRE, build.nvgre(RED, 0x5A, inner), ident=0x7777)
     overlay.bare(20 * SECOND, build.ethernet_ip(dst.mac, src.mac, outer))
@@ -249,9 +229,7 @@ def packets() -> list[Packet]:
 
 
 def main() -> None:
-    names = {
-        f"nve{n}.dc.example": build.address(host.pa) for n, host in enumerate((NVE1, NVE2, NVE3), start=1)
-    }
+    names = {f"nve{n}.dc.example": build.address(host.pa) for n, host in enumerate((NVE1, NVE2, NVE3), start=1)}
     names |= {"gateway.dc.example": build.address(GATEWAY.pa), "tor1.dc.example": build.address(ROUTER.pa)}
     data = pcapng(
         packets(),

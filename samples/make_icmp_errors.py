@@ -39,9 +39,7 @@ def main() -> None:
             packet = build.ipv6(reporter.pa, HOST_A6.pa, build.ICMPV6, body)
         else:
             body = build.icmp(kind, code, rest, outer[14 : 14 + quoted])
-            packet = build.ipv4(
-                reporter.pa, HOST_A.pa, build.ICMP, body, ident=clock // MS, fragment=0, tos=0xC0
-            )
+            packet = build.ipv4(reporter.pa, HOST_A.pa, build.ICMP, body, ident=clock // MS, fragment=0, tos=0xC0)
         overlay.bare(clock + 300 * US, build.ethernet_ip(HOST_A.mac, reporter.mac, packet))
         clock += 10 * MS
 

@@ -68,9 +68,7 @@ def inner() -> Overlay:
     refused = build.ipv6(client.ip, server.ip, 0, options + body)
     overlay.deliver(40 * MS, client, server, vsid, refused)
     error = build.icmpv6(server.ip, client.ip, 1, 4, 0, refused)
-    overlay.deliver(
-        40 * MS + 200 * US, server, client, vsid, build.ipv6(server.ip, client.ip, build.ICMPV6, error)
-    )
+    overlay.deliver(40 * MS + 200 * US, server, client, vsid, build.ipv6(server.ip, client.ip, build.ICMPV6, error))
     # An inner packet in two fragments (RFC 8200 section 4.5): one flow, two packets.
     whole = build.udp(client.ip, server.ip, 40068, 9000, build.noise("v6 fragments", 2000))
     for start, end, more in ((0, 1232, 1), (1232, len(whole), 0)):

@@ -46,9 +46,7 @@ def over_ip(protocol: int, payload_of: Callable[[int, bytes], bytes]) -> Carrier
 
 
 def in_udp(port: int, payload_of: Callable[[int, bytes], bytes]) -> Carrier:
-    return lambda src, dst, number, frame, ident: over_udp(
-        src, dst, port, frame, payload_of(number, frame), ident
-    )
+    return lambda src, dst, number, frame, ident: over_udp(src, dst, port, frame, payload_of(number, frame), ident)
 
 
 def geneve_with_options(number: int, frame: bytes) -> bytes:
@@ -110,9 +108,7 @@ CARRIERS: tuple[tuple[str, int, Carrier], ...] = (
 def talk(overlay: Overlay, number: int) -> None:
     ping(overlay, number, CLIENT, SERVER, 0, count=1)
     web = Tcp(overlay, number, CLIENT, SERVER, (50000, 80), 2 * MS).open()
-    web.send(CLIENT, http_get("neighbour.example", "/")).send(SERVER, http_ok(1500, "neighbour")).close(
-        CLIENT
-    )
+    web.send(CLIENT, http_get("neighbour.example", "/")).send(SERVER, http_ok(1500, "neighbour")).close(CLIENT)
 
 
 def main() -> None:

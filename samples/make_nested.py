@@ -32,12 +32,8 @@ def main() -> None:
         server = Vm("172.17.0.3", f"02:42:ac:11:{vni:02x}:03", NODE_B)
         ping(overlay, vni, client, server, late)
         for number in range(2):
-            web = Tcp(
-                overlay, vni, client, server, (45678 + number, 8080), late + (1 + 20 * number) * MS, mss=1368
-            )
-            web.open().send(client, http_get("pod.example", "/")).send(
-                server, http_ok(9_000, f"pod {vni} {number}")
-            )
+            web = Tcp(overlay, vni, client, server, (45678 + number, 8080), late + (1 + 20 * number) * MS, mss=1368)
+            web.open().send(client, http_get("pod.example", "/")).send(server, http_ok(9_000, f"pod {vni} {number}"))
             web.close(client)
     # A switch mirrors the first packets to a collector: ERSPAN around NVGRE around VXLAN.
     for sequence, packet in enumerate(overlay.packets()[:6]):

@@ -30,13 +30,9 @@ def main() -> None:
                 web.wait(3 * MS)
             web.close(client)
         shell = Tcp(overlay, vsid, client, server, (51000, 22), 1200 * MS + late).open()
-        shell.send(server, b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n").send(
-            client, b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
-        )
+        shell.send(server, b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n").send(client, b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n")
         for key in range(12):
-            shell.send(client, build.noise(f"{vsid} key {key}", 36)).send(
-                server, build.noise(f"{vsid} echo {key}", 36)
-            )
+            shell.send(client, build.noise(f"{vsid} key {key}", 36)).send(server, build.noise(f"{vsid} echo {key}", 36))
             shell.wait(40 * MS)
         shell.close(client)
     destination("overlapping-tenants.pcap").write_bytes(pcap(overlay.packets()))

@@ -105,9 +105,7 @@ class Overlay:
         for at_ns, src, dst, vsid, frame, comment in sorted(self.events, key=lambda event: event[0]):
             idents[src.pa] += 1
             ident = (zlib.crc32(src.pa.encode()) + idents[src.pa]) & 0xFFFF
-            out.append(
-                Packet(self.epoch_ns + at_ns, self.carrier(src, dst, vsid, frame, ident), comment=comment)
-            )
+            out.append(Packet(self.epoch_ns + at_ns, self.carrier(src, dst, vsid, frame, ident), comment=comment))
         return sorted(out, key=lambda packet: packet.ts_ns)
 
 

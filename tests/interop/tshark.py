@@ -1,0 +1,239 @@
+"""tshark as a judge: what an installed tshark says about a capture, field by field, with a cache on disk.
+
+`fields` is the base: one dict per frame, every value a list with one item per occurrence (tunnels repeat fields,
+outermost first). `streams` and `tcp_analysis` add up what the follow-up questions need; `decapsulate` makes the capture
+of one tenant by tshark and editcap alone. tshark is asked to decode each packet by itself: without reassembly, with
+absolute sequence numbers (`STATELESS`). Its answers cost 0.3 s a file and never change, so they are kept under
+`$NVGRE_INSPECT_TEST_CACHE`, or the user's cache folder.
+
+tshark 4.0 prints a field without a value (most of `tcp.analysis`) as "1", and does not tell an empty string from an
+absent field: both are [].
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+Row = dict[str, list[str]]
+
+STATELESS = (
+    "-o", "ip.defragment:FALSE",
+    "-o", "ipv6.defragment:FALSE",
+    "-o", "tcp.desegment_tcp_streams:FALSE",
+    "-o", "tcp.relative_sequence_numbers:FALSE",
+    "-d", "udp.port==8472,vxlan",
+)  # fmt: skip
+#: The words of `tcp.analysis` that are counted.
+ANALYSIS = (
+    "retransmission",
+    "fast_retransmission",
+    "spurious_retransmission",
+    "out_of_order",
+    "lost_segment",
+    "ack_lost_segment",
+    "duplicate_ack",
+    "zero_window",
+    "keep_alive",
+)
+#: Bytes that tshark escapes in text, so that no value contains them.
+SEPARATOR, AGGREGATOR = "\x1e", "\x1f"
+TIMEOUT_S = 120
+INSTALL = "tshark is not installed (Debian: apt-get install tshark)"
+
+
+class TsharkError(Exception):
+    """tshark could not do what was asked; the message is its own."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    rows: list[Row]
+    #: What tshark said about the file's end where it is damaged; the rows are those before.
+    damage: str
+
+
+@dataclass
+class Direction:
+    """What one side of a stream sent."""
+
+    packets: int = 0
+    #: Sum of frame.len: whole frames, at their length on the wire.
+    bytes: int = 0
+    analysis: Counter[str] = field(default_factory=Counter)
+
+
+#: (source address, source port, destination address, destination port)
+Endpoints = tuple[str, int, str, int]
+
+
+def missing() -> str:
+    """Why tests that need tshark cannot run here; empty when they can."""
+    return "" if shutil.which("tshark") and shutil.which("editcap") else INSTALL
+
+
+needs_tshark = pytest.mark.skipif(bool(missing()), reason=missing())
+
+
+@cache
+def version() -> str:
+    return _run(["tshark", "--version"]).stdout.decode().splitlines()[0]
+
+
+def fields(path: Path, names: Sequence[str], *, options: Sequence[str] = STATELESS, select: str = "") -> list[Row]:
+    """One dict per frame (that the display filter `select` lets through), with `frame.number` always among them.
+
+    Raises TsharkError where tshark cannot open the file, or does not know a field. A file that is damaged later on
+    yields the frames before the damage; `ask` says what the damage was.
+    """
+    return ask(path, names, options=options, select=select).rows
+
+
+def ask(path: Path, names: Sequence[str], *, options: Sequence[str] = STATELESS, select: str = "") -> Answer:
+    """As `fields`, with tshark's word about damage."""
+    columns = ["frame.number", *(name for name in dict.fromkeys(names) if name != "frame.number")]
+    arguments = [*options, *(("-Y", select) if select else ()), *(part for name in columns for part in ("-e", name))]
+    output, complaint, status = _cached(path, arguments)
+    if status and (status == 1 or not output):
+        raise TsharkError(complaint)
+    return Answer(_rows(output, columns), complaint if status else "")
+
+
+def prefetch(paths: Iterable[Path], names: Sequence[str], *, options: Sequence[str] = STATELESS) -> None:
+    """Fill the cache for many files, two at a time (tshark is a process of its own, so threads are enough)."""
+
+    def one(path: Path) -> None:
+        with suppress(TsharkError):  # it is cached as well, and told to whoever asks for this file
+            ask(path, names, options=options)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(one, paths))
+
+
+def streams(
+    path: Path, protocol: str = "tcp", *, options: Sequence[str] = STATELESS
+) -> dict[int, dict[Endpoints, Direction]]:
+    """Packets, bytes and (for TCP) analysis of each `tcp.stream` or `udp.stream`, by direction.
+
+    A stream is of the innermost packet. What ICMP errors quote belongs to no stream.
+    """
+    words = [f"tcp.analysis.{word}" for word in ANALYSIS] if protocol == "tcp" else []
+    names = ["frame.protocols", "frame.len", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst"]
+    names += [f"{protocol}.stream", f"{protocol}.srcport", f"{protocol}.dstport", *words]
+    table: dict[int, dict[Endpoints, Direction]] = {}
+    for row in fields(path, names, options=options):
+        layers = row["frame.protocols"][0].split(":")
+        if protocol not in layers or {"icmp", "icmpv6"} & set(layers):
+            continue
+        family = next(layer for layer in reversed(layers) if layer in ("ip", "ipv6"))
+        source, target = row[f"{family}.src"][-1], row[f"{family}.dst"][-1]
+        ends = (source, int(row[f"{protocol}.srcport"][-1]), target, int(row[f"{protocol}.dstport"][-1]))
+        stream = table.setdefault(int(row[f"{protocol}.stream"][-1]), {})
+        direction = stream.setdefault(ends, Direction())
+        direction.packets += 1
+        direction.bytes += int(row["frame.len"][0])
+        direction.analysis.update(word for word in ANALYSIS if row.get(f"tcp.analysis.{word}"))
+    return table
+
+
+def tcp_analysis(path: Path, *, options: Sequence[str] = STATELESS) -> dict[int, dict[Endpoints, Counter[str]]]:
+    """How often each word of `ANALYSIS` was said, by `tcp.stream` and direction."""
+    return {
+        number: {ends: direction.analysis for ends, direction in stream.items()}
+        for number, stream in streams(path, options=options).items()
+    }
+
+
+def decapsulate(path: Path, out: Path, select: str, header_bytes: int) -> Path:
+    """The inner frames of the packets that `select` picks, as a capture, made without any code of this project.
+
+    `header_bytes` is what stands before the inner frame: 42 for NVGRE over IPv4 without tags, 62 over IPv6, 50 for
+    VXLAN. Returns `out`.
+    """
+    chosen = out.with_suffix(".selected")
+    for command in (
+        ["tshark", "-n", *STATELESS, "-r", str(path), "-Y", select, "-w", str(chosen)],
+        ["editcap", "-L", "-C", f"0:{header_bytes}", str(chosen), str(out)],
+    ):
+        done = _run(command)
+        if done.returncode:
+            raise TsharkError(_complaint(done.stderr))
+    chosen.unlink()
+    return out
+
+
+def of_vsid(vsid: int) -> str:
+    """The display filter that picks the NVGRE packets of one tenant."""
+    return f"gre.key >= {vsid << 8} && gre.key <= {vsid << 8 | 0xFF}"
+
+
+# --- running and remembering ---------------------------------------------------------------------------------
+def cache_folder() -> Path:
+    chosen = os.environ.get("NVGRE_INSPECT_TEST_CACHE")
+    return (Path(chosen) if chosen else platformdirs.user_cache_path("nvgre-inspect") / "tests") / "tshark"
+
+
+def _cached(path: Path, arguments: Sequence[str]) -> tuple[str, str, int]:
+    """tshark's output, complaint and exit status. An entry that cannot be read is made anew."""
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    key = hashlib.sha256(json.dumps([content, version(), *arguments]).encode()).hexdigest()
+    entry = cache_folder() / key[:2] / f"{key}.json.gz"
+    try:
+        output, complaint, status = json.loads(gzip.decompress(entry.read_bytes()))
+        return str(output), str(complaint), int(status)
+    except (OSError, EOFError, ValueError):
+        pass
+    command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-E", "occurrence=a"]
+    command += ["-E", f"separator={SEPARATOR}", "-E", f"aggregator={AGGREGATOR}", *arguments]
+    done = _run(command)
+    answer = (done.stdout.decode(errors="backslashreplace"), _complaint(done.stderr), done.returncode)
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=entry.parent, delete=False) as part:
+        part.write(gzip.compress(json.dumps(answer).encode(), 1))
+    Path(part.name).replace(entry)  # at once, for other test workers read it too
+    return answer
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    """Run a Wireshark tool with nobody's preferences, in UTC."""
+    profile = cache_folder() / "no-preferences"
+    profile.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "WIRESHARK_CONFIG_DIR": str(profile), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    try:
+        return subprocess.run(command, capture_output=True, env=environment, timeout=TIMEOUT_S, check=False)
+    except FileNotFoundError:
+        raise TsharkError(INSTALL) from None
+    except subprocess.TimeoutExpired:
+        raise TsharkError(f"{command[0]} took more than {TIMEOUT_S} s") from None
+
+
+def _complaint(stderr: bytes) -> str:
+    lines = [line.strip() for line in stderr.decode(errors="backslashreplace").splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith("Running as user"))
+
+
+def _rows(output: str, columns: Sequence[str]) -> list[Row]:
+    rows = []
+    for line in output.split("\n")[:-1]:
+        values = line.split(SEPARATOR)
+        if len(values) != len(columns):
+            raise TsharkError(f"{len(values)} values for {len(columns)} columns: {line!r}")
+        rows.append(
+            {name: value.split(AGGREGATOR) if value else [] for name, value in zip(columns, values, strict=True)}
+        )
+    return rows
