@@ -97,7 +97,7 @@ class AH(Header):
         return 1 << anomalies.AH_LENGTH_INVALID if (self.payload_len + 2) * 4 < offsets.AH_MIN_LEN else 0
 
     def compute(self, pseudo: bytes = b"") -> None:
-        """Sets the length, after padding the integrity check value to 4 bytes; the value itself needs a key."""
+        """Pads the integrity check value to 4 bytes and sets the length; the value itself needs a key."""
         self.icv += bytes(-len(self.icv) % 4)
         self.payload_len = (offsets.AH_MIN_LEN + len(self.icv)) // 4 - 2
 
