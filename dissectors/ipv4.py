@@ -122,8 +122,7 @@ class Fragment(NamedTuple):
     def info(self, protocol: int) -> str:
         """As Wireshark words it for a packet that it does not reassemble."""
         return (
-            f"Fragmented IP protocol (proto={protocol_name(protocol)} {protocol}, "
-            f"off={self.offset}, ID={self.id:04x})"
+            f"Fragmented IP protocol (proto={protocol_name(protocol)} {protocol}, off={self.offset}, ID={self.id:04x})"
         )
 
 
@@ -135,9 +134,7 @@ class IPv4(Header):
     FIELDS = (
         FieldSpec("version", "ip.version", "Version", 0, 1),
         FieldSpec("ihl", "ip.hdr_len", "Header Length", 0, 1, lambda ihl: f"{ihl * 4} bytes ({ihl})"),
-        FieldSpec(
-            "dscp", "ip.dsfield.dscp", "Differentiated Services Codepoint", offsets.IP4_TOS, 1, show_dscp
-        ),
+        FieldSpec("dscp", "ip.dsfield.dscp", "Differentiated Services Codepoint", offsets.IP4_TOS, 1, show_dscp),
         FieldSpec("ecn", "ip.dsfield.ecn", "Explicit Congestion Notification", offsets.IP4_TOS, 1, show_ecn),
         FieldSpec("total_length", "ip.len", "Total Length", offsets.IP4_TOTAL_LEN, 2),
         FieldSpec("id", "ip.id", "Identification", offsets.IP4_ID, 2, lambda i: f"0x{i:04x} ({i})"),
@@ -213,11 +210,16 @@ class IPv4(Header):
         return self.offset * 8
 
     @property
-    def fragment(self) -> Fragment | None:
-        """What is said of a fragment; None for a whole packet."""
+    def fragments(self) -> tuple[Fragment, ...]:
+        """What is said of a fragment: one; none for a whole packet. (IPv6 can have several.)"""
         if not self.offset and not self.mf:
-            return None
-        return Fragment(self.id, self.offset * 8, bool(self.mf), self.header_len)
+            return ()
+        return (Fragment(self.id, self.offset * 8, bool(self.mf), self.header_len),)
+
+    @property
+    def identification(self) -> int:
+        """The field `id`, as `IPv6.identification`."""
+        return self.id
 
     @property
     def payload_len(self) -> int:
@@ -279,5 +281,6 @@ class IPv4(Header):
 
     def info(self) -> str:
         """The protocol's name, or what it is a fragment of."""
-        fragment = self.fragment
-        return fragment.info(self.protocol) if fragment else protocol_name(self.protocol)
+        if self.fragments:
+            return self.fragments[0].info(self.protocol)
+        return protocol_name(self.protocol)

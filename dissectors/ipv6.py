@@ -128,14 +128,20 @@ class IPv6(Header):
         return not (isinstance(last, FragmentHeader) and last.offset)
 
     @property
-    def fragment(self) -> Fragment | None:
-        """What the fragment header (of several the last) says; None for a packet that is whole."""
-        result = None
+    def fragments(self) -> tuple[Fragment, ...]:
+        """What each fragment header says, in the order of the wire; atomic ones (RFC 6946) are whole packets."""
+        result = []
         for start, extension in self.located_extensions():
             if isinstance(extension, FragmentHeader) and (extension.offset or extension.more):
                 end = start + offsets.IP6_FRAGMENT_LEN
-                result = Fragment(extension.id, extension.fragment_offset, bool(extension.more), end)
-        return result
+                result.append(Fragment(extension.id, extension.fragment_offset, bool(extension.more), end))
+        return tuple(result)
+
+    @property
+    def identification(self) -> int:
+        """Of the last fragment header, atomic or not; -1 where there is none."""
+        found = [int(extension.id) for extension in self.extensions if isinstance(extension, FragmentHeader)]
+        return found[-1] if found else -1
 
     @property
     def srhs(self) -> list[tuple[int, SRH]]:
