@@ -159,8 +159,9 @@ class PcapFormat:
 
 def _meaning_of_lengths(major: int, minor: int) -> int:
     """As libpcap has it."""
+    meaning: int = cf.LENGTHS_USUAL
     if major == _VERSION_DIGITAL_UNIX or (major == 2 and minor < 3):
-        return cf.LENGTHS_SWAPPED
-    if major == 2 and minor == 3:
-        return cf.LENGTHS_UNCLEAR
-    return cf.LENGTHS_USUAL
+        meaning = cf.LENGTHS_SWAPPED
+    elif major == 2 and minor == 3:
+        meaning = cf.LENGTHS_UNCLEAR
+    return meaning
