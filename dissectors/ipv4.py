@@ -210,16 +210,11 @@ class IPv4(Header):
         return self.offset * 8
 
     @property
-    def fragments(self) -> tuple[Fragment, ...]:
-        """What is said of a fragment: one; none for a whole packet. (IPv6 can have several.)"""
+    def fragment(self) -> Fragment | None:
+        """What the header says of a fragment; None for a whole packet."""
         if not self.offset and not self.mf:
-            return ()
-        return (Fragment(self.id, self.offset * 8, bool(self.mf), self.header_len),)
-
-    @property
-    def identification(self) -> int:
-        """The field `id`, as `IPv6.identification`."""
-        return self.id
+            return None
+        return Fragment(self.id, self.offset * 8, bool(self.mf), self.header_len)
 
     @property
     def payload_len(self) -> int:
@@ -281,6 +276,5 @@ class IPv4(Header):
 
     def info(self) -> str:
         """The protocol's name, or what it is a fragment of."""
-        if self.fragments:
-            return self.fragments[0].info(self.protocol)
-        return protocol_name(self.protocol)
+        fragment = self.fragment
+        return fragment.info(self.protocol) if fragment else protocol_name(self.protocol)

@@ -138,12 +138,6 @@ class IPv6(Header):
         return tuple(result)
 
     @property
-    def identification(self) -> int:
-        """Of the last fragment header, atomic or not; -1 where there is none."""
-        found = [int(extension.id) for extension in self.extensions if isinstance(extension, FragmentHeader)]
-        return found[-1] if found else -1
-
-    @property
     def srhs(self) -> list[tuple[int, SRH]]:
         """Segment routing headers, valid or not, each with its offset from the start of the IPv6 header."""
         return [(start, header) for start, header in self.located_extensions() if isinstance(header, SRH)]
