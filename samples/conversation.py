@@ -123,9 +123,12 @@ class Tcp:
             self.now += self.reaction_ns(self.peer(side))
         return self
 
-    def acknowledge(self, side: Vm, **fields: int | tuple[int, int]) -> None:
+    def acknowledge(
+        self, side: Vm, *, ack: int | None = None, window: int | None = None, sack: tuple[int, int] | None = None
+    ) -> None:
         """An ACK from `side` for what was just sent to it, after its reaction time."""
-        self.segment(side, build.ACK, at_ns=self.now + self.reaction_ns(side), **fields)  # type: ignore[arg-type]  # passed through
+        at_ns = self.now + self.reaction_ns(side)
+        self.segment(side, build.ACK, at_ns=at_ns, ack=ack, window=window, sack=sack)
 
     def wait(self, ns: int) -> Tcp:
         self.now += ns

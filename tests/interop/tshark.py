@@ -160,7 +160,7 @@ def tcp_analysis(path: Path, *, options: Sequence[str] = STATELESS) -> dict[int,
 
 
 def decapsulate(path: Path, out: Path, select: str, header_bytes: int) -> Path:
-    """The inner frames of the packets that `select` picks, as a capture, made without any code of this project.
+    """The inner frames of the packets that `select` picks, as a pcap, made without any code of this project.
 
     `header_bytes` is what stands before the inner frame: 42 for NVGRE over IPv4 without tags, 62 over IPv6, 50 for
     VXLAN. Returns `out`.
@@ -168,7 +168,7 @@ def decapsulate(path: Path, out: Path, select: str, header_bytes: int) -> Path:
     chosen = out.with_suffix(".selected")
     for command in (
         ["tshark", "-n", *STATELESS, "-r", str(path), "-Y", select, "-w", str(chosen)],
-        ["editcap", "-L", "-C", f"0:{header_bytes}", str(chosen), str(out)],
+        ["editcap", "-F", "nsecpcap", "-L", "-C", f"0:{header_bytes}", str(chosen), str(out)],
     ):
         done = _run(command)
         if done.returncode:
