@@ -34,6 +34,7 @@ from dissectors.checksum import internet_checksum
 #: How the key of GRE with protocol type 0x6558 is read: see docs/decoding.md.
 GreKey = Literal["auto", "nvgre", "key32"]
 
+#: Source route entries read, the closing one included.
 MAX_ROUTES = 16
 _ROUTE_LEN = 4
 
@@ -118,7 +119,7 @@ class GRE(Header):
     def _unpack_routing(self, buf: bytes, start: int) -> int:
         """Reads whole source route entries from `start`; returns where they end."""
         off = start
-        for _ in range(MAX_ROUTES + 1):
+        for _ in range(MAX_ROUTES):
             if off + _ROUTE_LEN > len(buf):
                 self._routing_missing = _ROUTE_LEN
                 break
@@ -144,22 +145,26 @@ class GRE(Header):
         return result + self.routing
 
     @property
-    def header_len(self) -> int:
-        """4 bytes and what the flags announce."""
+    def header_len_before_routing(self) -> int:
+        """4 bytes and what the flags announce, without source route entries."""
         flags = self.flags
         version = flags & offsets.GRE_VERSION_MASK
         if version == 0:
-            words = (offsets.GRE_C | offsets.GRE_R, offsets.GRE_K, offsets.GRE_S)
-            optional = sum(1 for bits in words if flags & bits)
-            length = offsets.GRE_MIN_LEN + 4 * optional
-            if flags & offsets.GRE_R:
-                # Nothing of the routing was read where a field before it is cut off: one entry is the
-                # least.
-                length += len(self.routing) + self._routing_missing or _ROUTE_LEN
-            return length
+            words: tuple[int, ...] = (offsets.GRE_C | offsets.GRE_R, offsets.GRE_K, offsets.GRE_S)
+            return offsets.GRE_MIN_LEN + 4 * sum(1 for bits in words if flags & bits)
         if version == 1:
-            return offsets.GRE_MIN_LEN + 4 * (1 + bool(flags & offsets.GRE_S) + bool(flags & offsets.GRE_A))
+            words = (offsets.GRE_S, offsets.GRE_A)
+            return offsets.GRE_MIN_LEN + 4 + 4 * sum(1 for bits in words if flags & bits)
         return offsets.GRE_MIN_LEN
+
+    @property
+    def header_len(self) -> int:
+        """4 bytes, what the flags announce, and the source route entries up to the closing one."""
+        length = self.header_len_before_routing
+        if self.has_routing and self.version == 0:
+            # Nothing of the routing was read where a field before it is cut off: one entry is the least.
+            length += len(self.routing) + self._routing_missing or _ROUTE_LEN
+        return length
 
     @property
     def version(self) -> int:
@@ -187,7 +192,7 @@ class GRE(Header):
         return bool(self.flags & offsets.GRE_S)
 
     @property
-    def anomalies(self) -> int:
+    def gre_anomalies(self) -> int:
         """Unknown version; in version 0 also reserved bits and routing."""
         if self.version == 0:
             mask = 0
@@ -197,6 +202,11 @@ class GRE(Header):
                 mask |= 1 << anomalies.GRE_ROUTING_PRESENT
             return mask
         return 0 if self.version == 1 else 1 << anomalies.GRE_VERSION_UNKNOWN
+
+    @property
+    def anomalies(self) -> int:
+        """`gre_anomalies`, and what a class for one use of GRE adds."""
+        return self.gre_anomalies
 
     def set_flags(self) -> None:
         """Sets C, K, S, A and R to what the optional fields are, and leaves the other bits."""

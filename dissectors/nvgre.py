@@ -63,7 +63,7 @@ class NVGRE(GRE):
     @property
     def anomalies(self) -> int:
         """Those of GRE; C or S set; a reserved VSID."""
-        mask = super().anomalies
+        mask = self.gre_anomalies
         if self.flags & (offsets.GRE_C | offsets.GRE_S):
             mask |= 1 << anomalies.NVGRE_FLAGS_INVALID
         vsid = self.vsid
