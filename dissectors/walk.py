@@ -17,6 +17,7 @@ from dissectors.ethernet import LLC, SNAP, SNAP_ETHERNET, VLAN, Ethernet
 from dissectors.gre import GreKey
 from dissectors.ipv4 import Fragment, IPv4
 from dissectors.ipv6 import IPv6
+from dissectors.ipv6_extension import FragmentHeader
 from dissectors.linklayer import HDLC, PPP, SLL, SLL2, Loop, Null
 from dissectors.walk_core import FragmentPlace, Innermost, IPHeader, Leaves, Step
 from dissectors.walk_transport import TransportSteps, ip_layer_kind
@@ -282,7 +283,9 @@ class Walk(TunnelSteps, TransportSteps):
 
     def _extensions(self, header: IPv6, ip: IPHeader) -> None:
         """Notes what the chain of extension headers says of segments and fragments."""
-        self.innermost.ip_id = header.identification
+        for extension in header.extensions:
+            if isinstance(extension, FragmentHeader):
+                self.innermost.ip_id = extension.id
         for start, srh in header.srhs:
             ip.has_srh = True
             if not srh.anomalies and self.path[0] == 0:
