@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.model.names import Names
+from nvgre_inspect.model.options import DecodeOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,16 +32,16 @@ class Snapshot:
         state: State,
         interfaces: Sequence[InterfaceInfo],
         names: Names,
-        idle_timeout_ns: int,
+        options: DecodeOptions,
         build: Builder,
     ) -> None:
-        """`state` is not written to any more; `interfaces` are the rows of `captures`; `idle_timeout_ns` is
-        what accounting used (0: never); `build` makes a table when it is first asked for.
+        """`state` is not written to any more; `interfaces` are the rows of `captures`; `options` are those
+        of decoding and accounting; `build` makes a table when it is first asked for.
         """
         self.state = state
         self.interfaces = tuple(interfaces)
         self.names = names
-        self.idle_timeout_ns = idle_timeout_ns
+        self.options = options
         self._build = build
         self._tables: dict[str, pd.DataFrame] = {}
         self._lock = threading.RLock()

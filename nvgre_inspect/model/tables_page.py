@@ -6,6 +6,7 @@ from nvgre_inspect.model.columns import TABLES, Type
 
 _HEAD = """\
 # Tables
+
 The same tables come from the command line, CSV, JSON, Parquet and Python, with the same names, and
 filters know every column by its name. This page is generated from `nvgre_inspect/model/columns.py`.
 

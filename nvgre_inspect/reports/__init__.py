@@ -1,0 +1,1 @@
+"""Tables written to files: CSV, JSON, Parquet, and the per-tenant export."""

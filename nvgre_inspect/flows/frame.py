@@ -1,0 +1,77 @@
+"""Small tools with which every table is put together: nullable integers, times, distinct counts, the frame itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from nvgre_inspect.model.schema import Table, Type
+
+
+def build(table: Table, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """The table with exactly its columns, in order and with the dtypes of the registry.
+
+    `columns` gives every column by name. Integer columns may come as arrays (of any integer dtype, -1 standing for
+    null where the column is nullable) or as (values, mask of nulls); times as int64 nanoseconds or (nanoseconds,
+    mask). Raises KeyError for a column that is missing and ValueError for one too many.
+    """
+    extra = set(columns) - set(table.names)
+    if extra:
+        raise ValueError(f"{table.name} has no column {', '.join(sorted(extra))}")
+    data: dict[str, Any] = {}
+    for column in table:
+        value = columns[column.name]
+        if column.type is Type.INTEGER:
+            data[column.name] = _integers(value, column.dtype, column.nullable)
+        elif column.type is Type.TIME:
+            data[column.name] = _times(value)
+        else:
+            data[column.name] = value
+    return pd.DataFrame(data, columns=table.names, copy=False)
+
+
+def _integers(value: Any, dtype: str, nullable: bool) -> Any:
+    if not nullable:
+        return np.ascontiguousarray(value, dtype=dtype)
+    values, mask = value if isinstance(value, tuple) else (value, value == -1)
+    return pd.arrays.IntegerArray(np.array(values, dtype=dtype.lower()), np.array(mask, dtype=bool))
+
+
+def _times(value: Any) -> pd.DatetimeIndex:
+    values, mask = value if isinstance(value, tuple) else (value, None)
+    stamps = np.array(values, dtype=np.int64).view("M8[ns]")
+    if mask is not None:
+        stamps[mask] = np.datetime64("NaT")
+    return pd.DatetimeIndex(stamps).tz_localize("UTC")
+
+
+def distinct_per(group: npt.NDArray[Any], value: npt.NDArray[Any], groups: int) -> npt.NDArray[np.int64]:
+    """How many different values each group has: int64 [groups]. Rows with a group or value below 0 do not count."""
+    keep = (group >= 0) & (value >= 0)
+    codes, uniques = pd.factorize(np.ascontiguousarray(value[keep]))
+    width = max(len(uniques), 1)
+    pairs = pd.unique(group[keep].astype(np.int64) * width + codes)
+    return np.bincount(pairs // width, minlength=groups)
+
+
+def sum_per(group: npt.NDArray[Any], value: npt.NDArray[Any], groups: int) -> npt.NDArray[np.int64]:
+    """Sum of the values of each group, exactly: int64 [groups]."""
+    total = np.zeros(groups, np.int64)
+    np.add.at(total, group, value.astype(np.int64))
+    return total
+
+
+def any_bits_per(group: npt.NDArray[Any], mask: npt.NDArray[Any], groups: int) -> npt.NDArray[np.int64]:
+    """All bits set in any mask of each group: int64 [groups]."""
+    total = np.zeros(groups, np.int64)
+    np.bitwise_or.at(total, group, mask)
+    return total
+
+
+def side(field: npt.NDArray[Any], which: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`field[i, which[i]]` of a two-element field."""
+    return np.where(which == 0, field[:, 0], field[:, 1])

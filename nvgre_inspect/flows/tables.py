@@ -1,0 +1,320 @@
+"""State to tables: a Snapshot whose frames have exactly the columns of `model.columns`, in that order.
+
+Vectorised throughout: no Python work per row, each different address or stack is formatted once.
+docs/accounting.md says how the numbers came about; docs/tables.md what they mean to a user.
+
+Limits: rows that exceeded a cap of accounting are not in any table; State.overflow counts them, and the anomaly
+`table-overflow` tells of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dissectors import anomalies
+from nvgre_inspect.capture.linktype import linktype_name
+from nvgre_inspect.flows import labels
+from nvgre_inspect.flows.flow_table import address_columns, flow_table, mask_tuples
+from nvgre_inspect.flows.frame import any_bits_per, build, distinct_per, sum_per
+from nvgre_inspect.flows.placed import forward
+from nvgre_inspect.model.columns import CAPTURES, ENDPOINTS, FINDINGS, PLACEMENTS, TENANTS, TIMELINE, TUNNELS
+from nvgre_inspect.model.names import Names
+from nvgre_inspect.model.options import DecodeOptions
+from nvgre_inspect.model.snapshot import Snapshot
+from nvgre_inspect.model.source import InterfaceInfo
+from nvgre_inspect.model.state import State
+
+
+def snapshot(
+    state: State,
+    interfaces: Sequence[InterfaceInfo],
+    names: Names | None = None,
+    options: DecodeOptions | None = None,
+) -> Snapshot:
+    """An immutable view of `state`; its tables are built when they are first asked for."""
+    return Snapshot(state, interfaces, names or Names(), options or DecodeOptions(), _build)
+
+
+def _build(view: Snapshot, name: str) -> pd.DataFrame:
+    kinds = view.options.tables.names
+    builders: dict[str, Callable[[], pd.DataFrame]] = {
+        "captures": lambda: captures_table(view.interfaces),
+        "flows": lambda: flow_table(view.state, kinds, view.options.idle_timeout_ns),
+        "tenants": lambda: tenants_table(view.state, kinds, view.names),
+        "tunnels": lambda: tunnels_table(view.state, kinds),
+        "endpoints": lambda: endpoints_table(view.state, kinds),
+        "placements": lambda: placements_table(view.state),
+        "timeline": lambda: timeline_table(view.state, kinds),
+        "findings": lambda: findings_table(view.state, kinds),
+    }
+    return builders[name]()
+
+
+def _encaps(values: Any, kinds: Mapping[int, str]) -> Any:
+    return labels.category_of(values, lambda kind: labels.encap_name(kind, kinds))
+
+
+def captures_table(interfaces: Sequence[InterfaceInfo]) -> pd.DataFrame:
+    """One row per interface of every capture file, in the order in which they appeared."""
+
+    def text(values: list[str]) -> Any:
+        return labels.category(np.arange(len(values)), [value or None for value in values])
+
+    def integers(values: list[int | None]) -> Any:
+        return _optional(values)
+
+    return build(
+        CAPTURES,
+        {
+            "file": text([i.file for i in interfaces]),
+            "interface": np.arange(len(interfaces)),
+            "name": text([i.name for i in interfaces]),
+            "linktype": text([linktype_name(i.linktype) for i in interfaces]),
+            "snaplen": integers([i.snaplen or None for i in interfaces]),
+            "packets": [i.packets for i in interfaces],
+            "bytes": [i.bytes for i in interfaces],
+            "first_seen": _optional([i.first_ns for i in interfaces]),
+            "last_seen": _optional([i.last_ns for i in interfaces]),
+            "dropped_kernel": integers([i.dropped_kernel for i in interfaces]),
+            "dropped_interface": integers([i.dropped_interface for i in interfaces]),
+            "unsupported": [i.unsupported for i in interfaces],
+            "damage": text([i.damage for i in interfaces]),
+        },
+    )
+
+
+def _optional(values: Sequence[int | None]) -> tuple[Any, Any]:
+    """(int64 values, mask of nulls); numbers a file claims beyond int64 are clamped."""
+    largest = np.iinfo(np.int64).max
+    numbers = np.array([min(value or 0, largest) for value in values], np.int64)
+    return numbers, np.array([value is None for value in values], bool)
+
+
+def tenants_table(state: State, kinds: Mapping[int, str], names: Names) -> pd.DataFrame:
+    """One row per (encap, vsid) of the flows, in order of appearance."""
+    flows, placements, endpoints = state.flows, state.placements, state.endpoints
+    both_encap = np.concatenate([flows["encap"], endpoints["encap"]])
+    both_vsid = np.concatenate([flows["vsid"], endpoints["vsid"]])
+    codes, first = labels.combine([both_encap, both_vsid])
+    tenant = codes[: len(flows)]
+    count = int(tenant.max(initial=-1)) + 1
+    first = first[:count]
+    # Codes are numbered by appearance, and flows come first: endpoints without any flow (beyond a cap) are behind them.
+    of_endpoint = codes[len(flows) :]
+    encap, vsid = both_encap[first], both_vsid[first]
+
+    def total(name: str) -> Any:
+        return sum_per(tenant, flows[name][:, 0], count) + sum_per(tenant, flows[name][:, 1], count)
+
+    payload, wire = total("bytes"), total("wire_bytes")
+    segments, again = total("data_segments"), total("retransmissions")
+    kind_names = [labels.encap_name(kind, kinds) for kind in encap.tolist()]
+    given = [
+        names.vsid(kind, None if number < 0 else number) for kind, number in zip(kind_names, vsid.tolist(), strict=True)
+    ]
+    first_seen = np.full(count, np.iinfo(np.int64).max)
+    last_seen = np.full(count, np.iinfo(np.int64).min)
+    np.minimum.at(first_seen, tenant, flows["first_ns"])
+    np.maximum.at(last_seen, tenant, flows["last_ns"])
+    return build(
+        TENANTS,
+        {
+            "encap": _encaps(encap, kinds),
+            "vsid": vsid,
+            "name": labels.category(np.arange(count), given),
+            "flows": np.bincount(tenant, minlength=count),
+            "endpoints": np.bincount(of_endpoint[of_endpoint < count], minlength=count),
+            "tunnels": distinct_per(tenant[placements["flow"]], placements["tunnel"], count),
+            "packets": total("packets"),
+            "bytes": payload,
+            "wire_bytes": wire,
+            "overhead_pct": _percent(wire - payload, wire),
+            "retransmission_pct": _percent(again, segments),
+            "first_seen": first_seen,
+            "last_seen": last_seen,
+            "anomalies": labels.tuples_of(any_bits_per(tenant, flows["anomalies"], count), labels.anomaly_names),
+        },
+    )
+
+
+def _percent(part: Any, whole: Any) -> Any:
+    """100 * part / whole, NaN where the whole is 0."""
+    return np.divide(100.0 * part, whole, out=np.full(len(whole), np.nan), where=whole != 0)
+
+
+def tunnels_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
+    """One row per tunnel, in order of appearance; forward is from the sender of its first packet."""
+    tunnels, placements, flows = state.tunnels, state.placements, state.flows
+    swapped = tunnels["initiator"] == 1
+    lower, higher = tunnels["pa_a"], tunnels["pa_b"]
+    pa_src, pa_dst = address_columns(
+        state.addresses, np.where(swapped, higher, lower), np.where(swapped, lower, higher)
+    )
+    ttl_a, ttl_b = _ttl_tuples(tunnels["ttl_a"]), _ttl_tuples(tunnels["ttl_b"])
+    columns: dict[str, Any] = {
+        "tunnel": np.arange(1, len(tunnels) + 1),
+        "encap": _encaps(tunnels["encap"], kinds),
+        "pa_src": pa_src,
+        "pa_dst": pa_dst,
+        "vsids": distinct_per(placements["tunnel"], flows["vsid"][placements["flow"]], len(tunnels)),
+        "flows": distinct_per(placements["tunnel"], placements["flow"], len(tunnels)),
+        "flow_ids": distinct_per(placements["tunnel"], placements["flow_id"], len(tunnels)),
+        "max_wire_len": tunnels["max_wire_len"],
+        "fragments": tunnels["fragments"],
+        "icmp_errors": tunnels["icmp_errors"],
+        "ttl_fwd": np.where(swapped, ttl_b, ttl_a),
+        "ttl_rev": np.where(swapped, ttl_a, ttl_b),
+        "dscp": mask_tuples(tunnels["dscp_lo"], tunnels["dscp_hi"]),
+        "first_seen": tunnels["first_ns"],
+        "last_seen": tunnels["last_ns"],
+        "anomalies": labels.tuples_of(tunnels["anomalies"], labels.anomaly_names),
+    }
+    for name in ("packets", "wire_bytes"):
+        a, b = tunnels[name][:, 0], tunnels[name][:, 1]
+        columns[f"{name}_fwd"] = np.where(swapped, b, a)
+        columns[f"{name}_rev"] = np.where(swapped, a, b)
+    return build(TUNNELS, columns)
+
+
+def _ttl_tuples(masks: Any) -> Any:
+    """Tuples of the TTL values in masks of eight 32-bit words: [rows, 8]."""
+    codes, first = labels.combine([masks[:, word] for word in range(8)])
+    return labels.take_tuples(
+        codes, [labels.bits(int.from_bytes(masks[i].astype("<u4").tobytes(), "little")) for i in first]
+    )
+
+
+def endpoints_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
+    """One row per endpoint, in order of appearance."""
+    endpoints, seen = state.endpoints, state.endpoint_pas
+    (mac,) = labels.mac_categories(endpoints["mac"])
+    (ip,) = labels.ip_categories(endpoints["family"], [endpoints["ip"]])
+    return build(
+        ENDPOINTS,
+        {
+            "encap": _encaps(endpoints["encap"], kinds),
+            "vsid": endpoints["vsid"],
+            "mac": mac,
+            "ip": ip,
+            "pas": _pa_lists(state, seen["endpoint"], seen["pa"]),
+            "packets": endpoints["packets"],
+            "moves": endpoints["moves"],
+            "first_seen": endpoints["first_ns"],
+            "last_seen": endpoints["last_ns"],
+        },
+    )
+
+
+def _pa_lists(state: State, endpoint: Any, pa: Any) -> Any:
+    """For each endpoint the tuple of its provider addresses, in order of appearance."""
+    result = np.empty(len(state.endpoints), object)
+    result.fill(())
+    if not len(endpoint):
+        return result
+    (texts,) = address_columns(state.addresses, pa)
+    known = np.flatnonzero(texts.codes >= 0)
+    # Stable: appearance stays in order within an endpoint.
+    order = known[np.argsort(endpoint[known], kind="stable")]
+    owner = endpoint[order]
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    single = np.diff(starts, append=len(order)) == 1
+    # Nearly all have one address: they share one tuple per address.
+    ones = labels.take_tuples(texts.codes[order[starts[single]]], [(text,) for text in texts.categories])
+    result[owner[starts[single]]] = ones
+    words = texts.categories.to_numpy(dtype=object)
+    ends = np.append(starts[1:], len(order))
+    for start, end in zip(starts[~single].tolist(), ends[~single].tolist(), strict=True):
+        result[owner[start]] = tuple(words[texts.codes[order[start:end]]].tolist())
+    return result
+
+
+def placements_table(state: State) -> pd.DataFrame:
+    """One row per placement, in order of appearance."""
+    rows = state.placements
+    pa_src, pa_dst = address_columns(state.addresses, rows["pa_src"], rows["pa_dst"])
+    return build(
+        PLACEMENTS,
+        {
+            "flow": rows["flow"].astype(np.int64) + 1,
+            "tunnel": _number(rows["tunnel"]),
+            "direction": labels.category(np.where(forward(state), 0, 1), ("fwd", "rev")),
+            "pa_src": pa_src,
+            "pa_dst": pa_dst,
+            "flow_id": rows["flow_id"],
+            "path": _path_column(state, rows["path"]),
+            "packets": rows["packets"],
+            "wire_bytes": rows["wire_bytes"],
+            "first_seen": rows["first_ns"],
+            "last_seen": rows["last_ns"],
+        },
+    )
+
+
+def _path_column(state: State, index: Any) -> Any:
+    codes, used = pd.factorize(np.ascontiguousarray(index))
+    texts: list[str | None] = []
+    for i in used.tolist():
+        path = state.paths[i] if i >= 0 else None
+        texts.append(None if path is None else _path_text(path))
+    return labels.category(codes, texts)
+
+
+def _path_text(path: Any) -> str | None:
+    return labels.path_text(int(path["kind"]), path["item"][: 4 * int(path["n"])].tolist()) or None
+
+
+def _number(index: Any) -> Any:
+    """Row numbers as users see them: from 1, -1 (null) where there is none."""
+    values = index.astype(np.int64)
+    return np.where(values < 0, -1, values + 1)
+
+
+def timeline_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
+    """One row per bin that has packets, by time, then in the order in which tenants appeared."""
+    bin_number, line = np.nonzero(state.bins[:, :, 0].T)
+    series, values = state.series[line], state.bins[line, bin_number]
+    return build(
+        TIMELINE,
+        {
+            "start": state.bin_start_ns + bin_number * state.bin_width_ns,
+            "encap": _encaps(series["encap"], kinds),
+            "vsid": series["vsid"],
+            "tunnel": _number(series["tunnel"]),
+            "packets": values[:, 0],
+            "bytes": values[:, 1],
+            "wire_bytes": values[:, 2],
+            "retransmissions": values[:, 3],
+        },
+    )
+
+
+def findings_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
+    """One row per anomaly and tunnel, in order of appearance, severity `note`."""
+    rows = state.anomalies
+    codes = rows["code"].tolist()
+    known = [anomalies.NAMES.get(code, (f"anomaly-{code}", "an anomaly without a name")) for code in codes]
+    spans = list(zip(rows["count"].tolist(), rows["first_frame"].tolist(), rows["last_frame"].tolist(), strict=True))
+    plain = np.arange(len(rows))
+    return build(
+        FINDINGS,
+        {
+            "code": labels.category(plain, [name for name, _ in known]),
+            "severity": labels.category(np.zeros(len(rows), np.int64), ["note"]),
+            "title": labels.category(plain, [title for _, title in known]),
+            "encap": _encaps(rows["encap"], kinds),
+            "vsid": rows["vsid"],
+            "tunnel": _number(rows["tunnel"]),
+            "flow": _number(rows["flow"]),
+            "count": rows["count"],
+            "frames": labels.take_tuples(plain, [(a, b) if b > a else (a,) for _, a, b in spans]),
+            "summary": labels.category(
+                plain,
+                [f"{n} frames, {a} to {b}" if n > 1 else f"1 frame, {a}" for n, a, b in spans],
+            ),
+            "advice": labels.category(plain, [f"look at frame {a} with dissect" for _, a, _ in spans]),
+        },
+    )
