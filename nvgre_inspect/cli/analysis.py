@@ -1,0 +1,116 @@
+"""From command-line arguments to a session that has been read; what went wrong as a sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nvgre_inspect import config
+from nvgre_inspect.cli import terminal
+from nvgre_inspect.cli.errors import DAMAGED, DONE, FAILED, USAGE, CommandError, nearest
+from nvgre_inspect.cli.progress import ProgressLine
+from nvgre_inspect.cli.text import escape
+
+if TYPE_CHECKING:
+    from nvgre_inspect.flows.filter import Filter
+    from nvgre_inspect.session import Session
+
+
+def configuration(arguments: argparse.Namespace) -> config.Config:
+    """The user's configuration file. Raises CommandError if it cannot be used."""
+    try:
+        return config.load(arguments.config)
+    except config.ConfigError as error:
+        raise CommandError(f"nvgre-inspect: {error}", USAGE) from None
+
+
+@contextmanager
+def analysed(arguments: argparse.Namespace, settings: config.Config) -> Iterator[Session]:
+    """The session that the arguments ask for, read to its end. Errors of the layers below are CommandErrors,
+    also those that come up while the session is used.
+    """
+    from nvgre_inspect.session import SessionOptions, open_session
+
+    check_files(arguments.files)
+    options = settings.options
+    asked = SessionOptions(
+        interface=arguments.interface,
+        read_filter=arguments.read_filter,
+        count=arguments.count,
+        decode_as=[*options.decode_as, *(arguments.decode_as or [])],
+        gre_key=arguments.gre_key or options.gre_key,
+        idle_timeout=options.idle_timeout if arguments.idle_timeout is None else arguments.idle_timeout,
+        dissectors=arguments.dissectors or [],
+        names=settings.names,
+        engine=arguments.engine,
+    )
+    progress = ProgressLine() if terminal.is_terminal(sys.stderr) and not arguments.quiet else None
+    with explained(), open_session(arguments.files, options=asked, progress=progress) as session:
+        try:
+            session.read()
+        finally:
+            if progress is not None:
+                progress.clear()
+        yield session
+
+
+def conclude(session: Session, arguments: argparse.Namespace) -> int:
+    """Say what has to be said about the input, after the output; return the exit code."""
+    if not arguments.quiet:
+        for note in session.notes:
+            say(note)
+    for sentence in session.damage:
+        say(sentence)
+    return DAMAGED if session.damage else DONE
+
+
+def say(sentence: str) -> None:
+    """Words for people, on stderr, after all that was printed before."""
+    sys.stdout.flush()
+    print(escape(sentence), file=sys.stderr)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What the layers below raise for a user's mistake or a bad file, as CommandError."""
+    from nvgre_inspect.capture import CaptureError
+    from nvgre_inspect.flows.filter import FilterError
+    from nvgre_inspect.session import UsageError
+
+    try:
+        yield
+    except FilterError as error:
+        raise CommandError(error.render(), USAGE) from None
+    except UsageError as error:
+        raise CommandError(f"nvgre-inspect: {error}", USAGE) from None
+    except CaptureError as error:
+        raise CommandError(f"nvgre-inspect: {error}", FAILED) from None
+
+
+def row_filter(text: str | None, table: str) -> Filter | None:
+    """The compiled `-Y`; None without one. Errors have a caret under what is wrong."""
+    if text is None:
+        return None
+    from nvgre_inspect.flows.filter import compile_filter
+
+    with explained():
+        return compile_filter(text, table=table)
+
+
+def check_files(files: list[str]) -> None:
+    """Before anything is read: every file is there; where one is not, perhaps a command was meant."""
+    from nvgre_inspect.cli.parser import build  # which imports the commands, which import this module
+
+    for name in files:
+        if name == "-" or Path(name).exists():
+            continue
+        hint = ""
+        if name == files[0] and name.isalpha():
+            hint = nearest(name, build()[1]).replace("mean", "mean the command")
+        raise CommandError(f"nvgre-inspect: {name}: no such file{hint}", FAILED)
+    if files.count("-") > 1:
+        raise CommandError("nvgre-inspect: standard input (-) can be read only once", USAGE)

@@ -1,0 +1,151 @@
+"""The parser class, and the options that commands share. `--help` imports this: the standard library only."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from nvgre_inspect.cli.errors import USAGE, CommandError, nearest
+from nvgre_inspect.config import COLOR_CHOICES, GRE_KEY_CHOICES, TIME_CHOICES
+
+#: The machine-readable formats: name (an option, and the suffix of a file) -> what `--help` says.
+FORMATS = {
+    "csv": "comma-separated values with a header line",
+    "json": "one array of objects",
+    "jsonl": "one object a line",
+    "parquet": "Apache Parquet",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, names the nearest valid option, and never abbreviates.
+
+    Abbreviations would break scripts on the day a new option begins with the same letters.
+    """
+
+    def __init__(self, **settings: object) -> None:
+        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **settings)  # type: ignore[arg-type]  # passed through as they came
+
+    def error(self, message: str) -> NoReturn:
+        """End with a usage error."""
+        raise CommandError(f"{self.prog}: {message} (see {self.prog} --help)", USAGE)
+
+    def unknown(self, words: list[str]) -> NoReturn:
+        """End with a usage error about words that no option and no argument took."""
+        word = words[0]
+        if word.startswith("-"):
+            self.error(f"unknown option {word}{nearest(word, self._option_string_actions)}")
+        self.error(f"{word}: one argument too many")
+
+    def value_options(self) -> set[str]:
+        """The options that take the next word as their value."""
+        return {text for text, action in self._option_string_actions.items() if action.nargs != 0}
+
+
+def add_files(parser: Parser) -> None:
+    """FILE..., and what decides how they are read."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="a capture (pcap, pcapng; gzip, zstd, xz, lz4), - for stdin"
+    )
+    add_reading(parser)
+
+
+def add_reading(parser: Parser) -> None:
+    """What decides which packets are read, and how they are decoded and counted."""
+    group = parser.add_argument_group("reading")
+    group.add_argument(
+        "-R", dest="read_filter", metavar="FILTER", help="count only packets that match (Wireshark's syntax)"
+    )
+    group.add_argument(
+        "-c", dest="count", metavar="COUNT", type=_positive, help="stop after COUNT packets of the input"
+    )
+    group.add_argument("--interface", metavar="NAME", help="only packets of this interface (name or number)")
+    group.add_argument(
+        "-d",
+        dest="decode_as",
+        action="append",
+        metavar="RULE",
+        help="decode as, for example udp.port==8473,vxlan; may be repeated",
+    )
+    group.add_argument(
+        "--gre-key",
+        choices=GRE_KEY_CHOICES,
+        help="keyed GRE with Ethernet inside: nvgre, key32 (GRETAP), or auto by the key (default)",
+    )
+    group.add_argument(
+        "--idle-timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        help="capture time that ends a silent flow which is not TCP (default: 120; 0: never)",
+    )
+    group.add_argument(
+        "--dissector",
+        dest="dissectors",
+        action="append",
+        metavar="PYFILE",
+        help="load a dissector of your own; may be repeated",
+    )
+    group.add_argument(
+        "--engine",
+        choices=("auto", "reference", "kernels"),
+        default="auto",
+        help="which of the two equal decoders works: auto (default) takes reference for small inputs",
+    )
+
+
+def add_words(parser: Parser) -> None:
+    """Configuration, colours, silence: what every command has."""
+    group = parser.add_argument_group("general")
+    group.add_argument("--config", metavar="FILE", help="another configuration file")
+    group.add_argument("--color", choices=COLOR_CHOICES, help="colours (default: auto, on a terminal)")
+    group.add_argument("-q", "--quiet", action="store_true", help="no progress and no notes on stderr")
+
+
+def add_time(group: argparse._ActionsContainer) -> None:
+    """How times are shown to people."""
+    group.add_argument(
+        "-t",
+        dest="time",
+        choices=TIME_CHOICES,
+        metavar="a|ad|d|e|u",
+        help="times in tables: a local time, ad with date, d since the row before, e epoch, u UTC (default)",
+    )
+
+
+def add_output(parser: Parser) -> None:
+    """Which columns, in which order, in which format, to where."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--fields", metavar="NAMES", type=_names, help="these columns only, in this order: a,b,c")
+    group.add_argument("--sort", metavar="NAMES", type=_names, help="order rows; -name is largest first: -bytes,vsid")
+    formats = group.add_mutually_exclusive_group()
+    for name, meaning in FORMATS.items():
+        formats.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=meaning)
+    add_time(group)
+    group.add_argument(
+        "-o", dest="output", metavar="PATH", help="write there (- is stdout); .csv .json .jsonl .parquet set the format"
+    )
+    group.add_argument("--force", action="store_true", help="overwrite an existing file")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of packets")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return seconds
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of columns as a,b,c")
+    return names

@@ -1,0 +1,37 @@
+"""`nvgre-inspect export FILE... -o DIR`: the per-tenant reports, one file of flows for each tenant."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from nvgre_inspect.cli import analysis
+from nvgre_inspect.cli.arguments import Parser, add_files, add_words
+
+DESCRIPTION = """\
+Write the per-tenant reports into a directory: captures.csv, tenants.csv, tunnels.csv,
+endpoints.csv, and the flows of each tenant, as nvgre-5001.csv.
+"""
+
+
+def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("export", help="per-tenant reports into a directory", description=DESCRIPTION)
+    add_files(parser)
+    group = parser.add_argument_group("output")
+    group.add_argument("-o", dest="output", metavar="DIR", required=True, help="the directory; made if needed")
+    group.add_argument("--force", action="store_true", help="overwrite existing files")
+    add_words(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read, write the reports, and say where they are."""
+    from nvgre_inspect.reports.export import export
+
+    settings = analysis.configuration(arguments)
+    with analysis.analysed(arguments, settings) as session:
+        written = export(session.snapshot(), Path(arguments.output), force=arguments.force)
+        if not arguments.quiet:
+            analysis.say(f"{len(written)} files in {arguments.output}")
+        return analysis.conclude(session, arguments)

@@ -1,0 +1,159 @@
+"""Aligned columns for people: which fit the terminal, how wide each is, and the lines they make.
+
+Where nothing looks at the output directly (a pipe, a file) nothing is dropped and nothing is cut. On a terminal the
+least important columns are dropped first, then long texts are cut, so that no line wraps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from nvgre_inspect.cli.terminal import Paint
+from nvgre_inspect.cli.text import cells, fit, pad
+
+GAP = "  "
+#: A flexible column is cut to this many cells before another column is dropped for its sake.
+FLEXIBLE_CELLS = 24
+#: The last resort, when only the most important columns are left.
+NARROWEST_CELLS = 6
+
+
+@dataclass(slots=True)
+class Cells:
+    """One column of a chunk of rows, ready to print: escaped text, one entry per row."""
+
+    heading: str
+    texts: list[str]
+    #: Style of each text (`terminal.STYLES`); None: all plain.
+    styles: list[str | None] | None = None
+    #: Second heading above this column and its neighbours with the same one (`packets` over `fwd` and `rev`).
+    group: str = ""
+    right: bool = False
+    #: 1 is kept longest, 9 dropped first; columns of one group go together.
+    rank: int = 1
+    #: Long text, which may be cut before other columns are dropped.
+    flexible: bool = False
+
+
+@dataclass(slots=True)
+class Layout:
+    """Positions (in the list of columns) and widths of what is shown; made from the first chunk of rows."""
+
+    shown: list[int]
+    widths: dict[int, int]
+    #: Nothing may be wider than this; None: no limit.
+    limit: int | None
+    dropped: list[str] = field(default_factory=list)
+
+    @classmethod
+    def choose(cls, columns: Sequence[Cells], limit: int | None) -> Layout:
+        """Decide what of `columns` fits into `limit` terminal cells."""
+        natural = {i: _natural(column) for i, column in enumerate(columns)}
+        layout = cls(list(natural), natural, limit)
+        layout._room_for_groups(columns)
+        if limit is None:
+            return layout
+        while layout._least(columns) > limit and (victim := layout._victim(columns)) is not None:
+            column = columns[victim]
+            gone = [i for i in layout.shown if i == victim or (column.group and columns[i].group == column.group)]
+            layout.shown = [i for i in layout.shown if i not in gone]
+            layout.dropped.append(column.group or column.heading)
+        layout._cut(columns, limit)
+        return layout
+
+    def widen(self, columns: Sequence[Cells]) -> None:
+        """Take a further chunk: without a limit columns grow as needed; with one, texts are cut instead."""
+        if self.limit is None:
+            for i in self.shown:
+                self.widths[i] = max(self.widths[i], _natural(columns[i]))
+
+    def _room_for_groups(self, columns: Sequence[Cells]) -> None:
+        """A group's heading stands over all of its columns; what they lack in width goes to the first."""
+        for first, members in self._groups(columns):
+            lack = cells(columns[first].group) - self._span(members)
+            if columns[first].group and lack > 0:
+                self.widths[first] += lack
+
+    def _groups(self, columns: Sequence[Cells]) -> list[tuple[int, list[int]]]:
+        """Neighbours with the same group heading, as (first, all of them); others stand alone."""
+        groups: list[tuple[int, list[int]]] = []
+        for i in self.shown:
+            if groups and columns[i].group and columns[groups[-1][0]].group == columns[i].group:
+                groups[-1][1].append(i)
+            else:
+                groups.append((i, [i]))
+        return groups
+
+    def _span(self, members: Sequence[int]) -> int:
+        return sum(self.widths[i] for i in members) + len(GAP) * (len(members) - 1)
+
+    def _total(self, widths: dict[int, int]) -> int:
+        return sum(widths[i] for i in self.shown) + len(GAP) * (len(self.shown) - 1)
+
+    def _least(self, columns: Sequence[Cells]) -> int:
+        return self._total(
+            {i: min(self.widths[i], FLEXIBLE_CELLS) if columns[i].flexible else self.widths[i] for i in self.shown}
+        )
+
+    def _victim(self, columns: Sequence[Cells]) -> int | None:
+        """The least important column, of equals the rightmost; None if only the most important are left."""
+        position = max(self.shown, key=lambda i: (columns[i].rank, i))
+        return position if columns[position].rank > 1 else None
+
+    def _cut(self, columns: Sequence[Cells], limit: int) -> None:
+        """Narrow the widest flexible column until all fits; if that is not enough, the widest of all."""
+        for candidates, floor in (
+            ([i for i in self.shown if columns[i].flexible], FLEXIBLE_CELLS),
+            (self.shown, NARROWEST_CELLS),
+        ):
+            while (excess := self._total(self.widths) - limit) > 0:
+                wide = sorted((i for i in candidates if self.widths[i] > floor), key=lambda i: self.widths[i])
+                if not wide:
+                    break
+                second = self.widths[wide[-2]] if len(wide) > 1 else floor
+                step = min(excess, max(self.widths[wide[-1]] - second, 1))
+                self.widths[wide[-1]] -= step
+
+    def head(self, columns: Sequence[Cells], paint: Paint) -> Iterator[str]:
+        """The heading: a line for groups if there are any, and one for the columns."""
+        if any(columns[i].group for i in self.shown):
+            yield self._group_line(columns, paint)
+        parts = [(columns[i].heading, self.widths[i], columns[i].right, "heading") for i in self.shown]
+        yield _line(parts, paint)
+
+    def _group_line(self, columns: Sequence[Cells], paint: Paint) -> str:
+        groups = self._groups(columns)
+        return _line([(columns[first].group, self._span(members), True, "heading") for first, members in groups], paint)
+
+    def rows(self, columns: Sequence[Cells], paint: Paint) -> Iterator[str]:
+        """One line per row."""
+        shown = [(columns[i].texts, columns[i].styles, self.widths[i], columns[i].right) for i in self.shown]
+        for row in range(len(columns[0].texts) if columns else 0):
+            yield _line(
+                [(texts[row], width, right, styles[row] if styles else None) for texts, styles, width, right in shown],
+                paint,
+            )
+
+
+def _natural(column: Cells) -> int:
+    return max(max(map(cells, column.texts), default=0), cells(column.heading))
+
+
+def _line(parts: Sequence[tuple[str, int, bool, str | None]], paint: Paint) -> str:
+    """Pad outside the colours, so that they do not count; nothing trails."""
+    made = []
+    for position, (text, width, right, style) in enumerate(parts):
+        text = fit(text, width)
+        filled = pad(text, width, right=right)
+        if position == len(parts) - 1:
+            filled = filled.rstrip()
+        made.append(filled.replace(text, paint(text, style), 1) if style else filled)
+    return GAP.join(made).rstrip()
+
+
+def table(columns: Sequence[Cells], paint: Paint, limit: int | None) -> Iterator[str]:
+    """The lines of a whole small table."""
+    layout = Layout.choose(columns, limit)
+    yield from layout.head(columns, paint)
+    yield from layout.rows(columns, paint)

@@ -1,0 +1,74 @@
+"""`nvgre-inspect`: finds the command, runs it, and turns what went wrong into a sentence and an exit code.
+
+Modules of commands import pandas and the like inside their `run`: `--help` has to be there at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from nvgre_inspect.cli import terminal
+from nvgre_inspect.cli.arguments import Parser
+from nvgre_inspect.cli.errors import DONE, FAILED, INTERRUPTED, CommandError
+from nvgre_inspect.cli.parser import build, default_command_first
+from nvgre_inspect.cli.text import escape
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and return the exit code."""
+    terminal.prepare_streams()
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except CommandError as error:
+        _say(str(error))
+        return error.code
+    except BrokenPipeError:
+        return _closed_pipe()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:
+        # What a command did not expect of the file system: disk full, no rights, an I/O error.
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"nvgre-inspect: {where}{error.strerror or error}")
+        return FAILED
+    return code
+
+
+def _run(words: list[str]) -> int:
+    parser, commands = build()
+    if not words:
+        parser.print_help()
+        return DONE
+    arguments, unknown = parser.parse_known_args(default_command_first(words, commands))
+    command: Parser = commands[arguments.command]
+    if unknown:
+        command.unknown(unknown)
+    code: int = arguments.run(arguments)
+    return code
+
+
+def _say(message: str) -> None:
+    try:
+        print("\n".join(escape(line) for line in message.split("\n")), file=sys.stderr)
+    except BrokenPipeError:
+        _closed_pipe()
+
+
+def _closed_pipe() -> int:
+    """Nobody reads any more: end without a word, and keep the interpreter from flushing into the pipe at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

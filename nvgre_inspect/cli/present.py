@@ -1,0 +1,124 @@
+"""A table's rows as columns of text for people.
+
+Which columns there are, and which matter most, is said by the registry (`model.columns`). Without `--fields`
+columns that belong together are shown as one: encapsulation, vsid and name as the tenant, address and port as one
+end of a conversation, the two directions of a counter under one heading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from nvgre_inspect.cli import values
+from nvgre_inspect.cli.layout import Cells
+from nvgre_inspect.cli.times import TimeFormat
+from nvgre_inspect.model.columns import Column, Table, Type
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nvgre_inspect.model.names import Names
+
+#: Headings for people where the column's own name with spaces is too long.
+HEADINGS = {
+    "retransmissions": "retrans",
+    "lost_segments": "lost",
+    "handshake_rtt_ms": "rtt",
+    "duration_s": "duration",
+    "overhead_pct": "overhead",
+    "retransmission_pct": "retrans",
+    "max_wire_len": "longest",
+    "flow_ids": "FlowIDs",
+    "flow_id": "FlowID",
+    "pas": "PAs",
+    "pa_src": "PA src",
+    "pa_dst": "PA dst",
+    "ip": "IP",
+    "mac": "MAC",
+}
+#: Texts that may grow long, cut first on a narrow terminal.
+FLEXIBLE = {"file", "damage", "stack", "anomalies", "info", "title", "summary", "advice", "pas", "path"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One column for people, and how its texts come out of a chunk of rows."""
+
+    heading: str
+    texts: Callable[[pd.DataFrame], values.Texts]
+    rank: int
+    group: str = ""
+    right: bool = False
+    flexible: bool = False
+
+    def __call__(self, rows: pd.DataFrame) -> Cells:
+        texts, styles = self.texts(rows)
+        return Cells(self.heading, texts, styles, self.group, self.right, self.rank, self.flexible)
+
+
+class Presenter:
+    """Turns chunks of one table into text, the same way for each chunk."""
+
+    def __init__(
+        self,
+        table: Table,
+        names: Names,
+        time: str,
+        fields: Sequence[str] | None = None,
+        without: Container[str] = (),
+    ) -> None:
+        """`fields`: exactly these columns; None: the registry's choice but for `without`, with what belongs
+        together in one.
+        """
+        self._table = table
+        self._names = names
+        self._time = time
+        self._without = without
+        self._shown = list(map(self._exact, fields)) if fields else list(self._chosen())
+
+    def __call__(self, rows: pd.DataFrame) -> list[Cells]:
+        """The columns of these rows."""
+        return [shown(rows) for shown in self._shown]
+
+    def _exact(self, name: str) -> _Shown:
+        column = self._table[name]
+        if name == "vsid" and "encap" in self._table:
+            return _Shown(name, partial(values.tenants, names=self._names, with_encap=False), 1)
+        time = TimeFormat(self._time)
+        heading = name + (time.suffix if column.type is Type.TIME else "")
+        return self._single(column, heading, 1, time)
+
+    def _single(self, column: Column, heading: str, rank: int, time: TimeFormat, group: str = "") -> _Shown:
+        form = values.formatter(column, self._names, time)
+        name = column.name
+        return _Shown(heading, lambda rows: form(rows[name]), rank, group, column.right, name in FLEXIBLE)
+
+    def _chosen(self) -> Iterator[_Shown]:
+        tenant = "encap" in self._table and "vsid" in self._table
+        for column in self._table:
+            name = column.name
+            if column.rank == 0 or name in self._without:
+                continue
+            if name == "encap" and tenant:
+                yield _Shown("tenant", partial(values.tenants, names=self._names, with_encap=True), 1)
+            elif tenant and (name == "vsid" or (name == "name" and self._table.name == "tenants")):
+                continue
+            elif name in ("src_ip", "dst_ip") and f"{name[:3]}_port" in self._table:
+                heading = "source" if name == "src_ip" else "destination"
+                yield _Shown(heading, partial(values.ends, side=name[:3]), column.rank)
+            elif name in ("src_port", "dst_port"):
+                continue
+            else:
+                yield self._plain(column)
+
+    def _plain(self, column: Column) -> _Shown:
+        base, _, direction = column.name.rpartition("_")
+        paired = direction in ("fwd", "rev") and f"{base}_fwd" in self._table and f"{base}_rev" in self._table
+        time = TimeFormat(self._time)
+        if paired:
+            return self._single(column, direction, column.rank, time, HEADINGS.get(base, base.replace("_", " ")))
+        heading = HEADINGS.get(column.name, column.name.replace("_", " "))
+        return self._single(column, heading + (time.suffix if column.type is Type.TIME else ""), column.rank, time)

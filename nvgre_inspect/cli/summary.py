@@ -1,0 +1,154 @@
+"""`nvgre-inspect FILE...`: what a capture holds, at a glance. One look says whether something is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from nvgre_inspect.cli import analysis, terminal
+from nvgre_inspect.cli.arguments import Parser, add_files, add_time, add_words
+from nvgre_inspect.cli.errors import USAGE, CommandError
+from nvgre_inspect.cli.terminal import Paint
+from nvgre_inspect.cli.text import amount, counted, duration, escape
+from nvgre_inspect.model.columns import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nvgre_inspect.config import Config
+    from nvgre_inspect.model.snapshot import Snapshot
+
+DESCRIPTION = """\
+What a capture holds, at a glance: the file, its tenants, the largest flows and tunnels, and what
+is wrong. This is what `nvgre-inspect FILE...` prints without a command.
+"""
+#: Rows of each table; the commands of the same names show all.
+TOP = 10
+#: What each part leaves out of its table's usual columns: one look, not all there is.
+LEFT_OUT = {
+    "tenants": {"last_seen"},
+    "flows": {"first_seen", "last_seen", "resets_fwd", "resets_rev"},
+    "tunnels": {"first_seen", "last_seen"},
+    "findings": {"severity", "frames", "flow"},
+}
+
+
+def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "summary", help="what a capture holds at a glance; the same without COMMAND", description=DESCRIPTION
+    )
+    add_files(parser)
+    group = parser.add_argument_group("output")
+    add_time(group)
+    # Taken to be refused with a sentence: the first thing a user of tshark tries.
+    parser.add_argument("-Y", dest="row_filter", help=argparse.SUPPRESS)
+    add_words(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read, and print the summary."""
+    if arguments.row_filter is not None:
+        raise CommandError(
+            "nvgre-inspect: -Y selects rows of one table, as in: nvgre-inspect flows FILE -Y FILTER; "
+            "-R FILTER counts only packets that match",
+            USAGE,
+        )
+    settings = analysis.configuration(arguments)
+    paint = Paint.choose(arguments.color or settings.options.color, sys.stdout)
+    with analysis.analysed(arguments, settings) as session:
+        time = arguments.time or settings.options.time
+        for line in lines(session.snapshot(), settings, time, paint, terminal.width(sys.stdout)):
+            print(line)
+        return analysis.conclude(session, arguments)
+
+
+def lines(snapshot: Snapshot, settings: Config, time: str, paint: Paint, limit: int | None) -> Iterator[str]:
+    """The lines of the summary."""
+    captures = snapshot.captures
+    yield from _files(captures, paint)
+    packets = int(captures["packets"].sum())
+    if packets == 0:
+        yield "no packets"
+        return
+    tunnels, flows, findings = snapshot.tunnels, snapshot.flows, snapshot.findings
+    for name, rows, by in (
+        ("tenants", snapshot.tenants, ["bytes"]),
+        ("flows", flows, ["bytes_fwd", "bytes_rev"]),
+        ("tunnels", tunnels, ["wire_bytes_fwd", "wire_bytes_rev"]),
+        ("findings", findings, ["count"]),
+    ):
+        yield ""
+        if rows.empty:
+            yield from _nothing(name, flows, paint)
+            continue
+        top = rows.loc[rows[by].sum(axis=1).sort_values(ascending=False, kind="stable").index[:TOP]]
+        yield _title(name, len(top), len(rows), paint)
+        yield from _table(name, top, settings, time, paint, limit)
+
+
+def _title(name: str, shown: int, total: int, paint: Paint) -> str:
+    title = paint(name.capitalize(), "title")
+    if shown == total:
+        return f"{title} {paint(f'({total:,})', 'dim')}"
+    return f"{title} {paint(f'(the {shown} largest of {total:,}; all: nvgre-inspect {name} FILE)', 'dim')}"
+
+
+def _table(
+    name: str, rows: pd.DataFrame, settings: Config, time: str, paint: Paint, limit: int | None
+) -> Iterator[str]:
+    from nvgre_inspect.cli.layout import table
+    from nvgre_inspect.cli.present import Presenter
+
+    yield from table(Presenter(TABLES[name], settings.names, time, without=LEFT_OUT[name])(rows), paint, limit)
+
+
+def _files(captures: pd.DataFrame, paint: Paint) -> Iterator[str]:
+    """What the input is: name, link types, time span, packets, drops, damage."""
+    for file, rows in captures.groupby("file", sort=False, observed=True):
+        packets = int(rows["packets"].sum())
+        kinds = ", ".join(dict.fromkeys(escape(str(kind)) for kind in rows["linktype"]))
+        words = [counted(packets, "packet"), amount(int(rows["bytes"].sum())), kinds]
+        if len(rows) > 1:
+            words.append(counted(len(rows), "interface"))
+        yield f"{paint(escape(str(file)), 'title')}  {', '.join(words)}"
+        first, last = rows["first_seen"].min(), rows["last_seen"].max()
+        if packets:
+            span = (last - first).value / 1e9
+            yield f"  {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC, {duration(span)}"
+        yield from (f"  {paint(words, 'bad')}" for words in _losses(rows))
+
+
+def _losses(rows: pd.DataFrame) -> Iterator[str]:
+    for column, words in (
+        ("dropped_kernel", "dropped by the capturing system"),
+        ("dropped_interface", "dropped by the interface"),
+        ("unsupported", "of link types that are not decoded"),
+    ):
+        number = int(rows[column].sum())
+        if number:
+            yield f"{counted(number, 'packet')} {words}"
+    for sentence in rows["damage"].dropna().unique():
+        yield escape(str(sentence))
+
+
+def _nothing(name: str, flows: pd.DataFrame, paint: Paint) -> Iterator[str]:
+    """Instead of an empty table: what there is."""
+    if name == "tunnels":
+        yield f"{paint('Tunnels', 'title')} none here; seen: {_mix(flows)}"
+    elif name == "findings":
+        yield f"{paint('Findings', 'title')} {paint('none', 'good')}"
+    else:
+        yield f"{paint(name.capitalize(), 'title')} none"
+
+
+def _mix(flows: pd.DataFrame) -> str:
+    """`tcp 80 %, udp 15 %, arp 5 %` by packets."""
+    packets = (flows["packets_fwd"] + flows["packets_rev"]).groupby(flows["protocol"].astype(str)).sum()
+    shares: Sequence[tuple[str, float]] = [
+        (str(name), 100 * count / packets.sum()) for name, count in packets.sort_values(ascending=False).items()
+    ]
+    return ", ".join(f"{escape(name)} {share:.0f} %" for name, share in shares[:4])

@@ -1,0 +1,99 @@
+"""The table commands: captures, tenants, flows, tunnels, endpoints, placements, timeline, packets, findings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nvgre_inspect.cli import analysis
+from nvgre_inspect.cli.arguments import Parser, add_files, add_output, add_words
+from nvgre_inspect.cli.rows import check_fields, check_sort, ordered
+from nvgre_inspect.cli.text import counted
+from nvgre_inspect.model.columns import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nvgre_inspect.session import Session
+
+#: Command, which is the table's name -> its line in `--help`, in the order of `--help`.
+COMMANDS = {
+    "captures": "the files and interfaces that were read",
+    "tenants": "the virtual networks, by encapsulation and VSID",
+    "flows": "the conversations inside the tenants, both directions in one row",
+    "tunnels": "the underlay's pairs of provider addresses",
+    "endpoints": "who speaks inside each tenant, and behind which provider addresses",
+    "placements": "which tunnel, FlowID and path carried each flow",
+    "timeline": "packets and bytes over time, by tenant",
+    "packets": "the packets, one by one",
+    "findings": "what is wrong",
+}
+
+
+def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the commands to the parser."""
+    for name, summary in COMMANDS.items():
+        parser = commands.add_parser(name, help=summary, description=_description(name, summary))
+        add_files(parser)
+        parser.add_argument(
+            "-Y", dest="row_filter", metavar="FILTER", help="show only rows that match; never changes a count"
+        )
+        add_output(parser)
+        add_words(parser)
+        parser.set_defaults(run=run)
+
+
+def _description(name: str, summary: str) -> str:
+    table = TABLES[name]
+    lines = [f"{summary[0].upper()}{summary[1:]}. A row is {table.row}.", "", "columns:"]
+    line = " "
+    for column in table.names:
+        if len(line) + len(column) > 92:
+            lines.append(line)
+            line = " "
+        line += f" {column}"
+    return "\n".join([*lines, line])
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read, select, order, and print or write one table."""
+    from nvgre_inspect.cli.output import Output
+
+    table = TABLES[arguments.command]
+    fields = check_fields(table, arguments.fields)
+    keys = check_sort(table, arguments.sort)
+    settings = analysis.configuration(arguments)
+    output = Output.chosen(arguments, settings, table, fields)
+    rows_filter = analysis.row_filter(arguments.row_filter, table.name)
+    with analysis.analysed(arguments, settings) as session:
+        if table.name == "packets":
+            chunks: Iterator[pd.DataFrame] = session.packets(arguments.row_filter)
+            if keys:
+                chunks = iter([ordered(_joined(chunks, table.names), table, keys)])
+            total = int(session.snapshot().captures["packets"].sum())
+        else:
+            rows = session.snapshot().table(table.name)
+            total = len(rows)
+            if rows_filter is not None:
+                rows = rows[rows_filter.mask(rows)]
+            chunks = iter([ordered(rows, table, keys)])
+        written = output.write(chunks)
+        if written == 0 and not arguments.quiet:
+            analysis.say(_nothing(session, table.name, total))
+        return analysis.conclude(session, arguments)
+
+
+def _joined(chunks: Iterator[pd.DataFrame], names: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    frames = list(chunks)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
+
+
+def _nothing(session: Session, name: str, total: int) -> str:
+    """Why nothing was shown: nothing there, or nothing that matches."""
+    if total:
+        return f"the filter matches none of {counted(total, name.removesuffix('s'), name)}"
+    packets = int(session.snapshot().captures["packets"].sum())
+    return f"no {name} in {counted(packets, 'packet')}" if packets else "no packets"
