@@ -1,7 +1,7 @@
 """The ledger: all tables of the reference accountant, and how one packet is entered.
 
-These are steps 3 to 10 of docs/accounting.md, one method a step, in the order of the page. Rows are made in the order in
-which they are first needed; every table has a cap, and what does not fit is counted.
+These are steps 3 to 10 of docs/accounting.md, one method a step, in the order of the page. Rows are made in the order
+in which they are first needed; every table has a cap, and what does not fit is counted.
 """
 
 from __future__ import annotations

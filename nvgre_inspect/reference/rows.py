@@ -84,7 +84,8 @@ class Side:
     resync: bool = False
     #: The peer acknowledged more than was seen of this side, and that was counted.
     tail_acked: bool = False
-    #: This side sent a zero-window probe: the byte at `next`, which the peer may take or not.
+    #: The byte at `next` may have been sent without having been counted: it was that of a zero-window probe, or `next`
+    #: is only known from an empty frame.
     probed: bool = False
     fin: bool = False
 

@@ -204,10 +204,13 @@ def _sequence(flow: Flow, frame: FrameRecord, side: Side, other: Side, options: 
     if side.next is None:
         side.first_seq = seq
         _move_next(side, end)
+        side.probed = length == 0  # it may be a keep-alive, of which the sequence number is one too low
         return 0
     if not length:
         return 0
     mask = 0
+    if side.probed and seq == (side.next + 1) % _MODULUS:
+        _move_next(side, seq)
     if after(seq, side.next):
         if not side.resync:
             mask = _open_gap(side, other, seq, frame.ts_ns, options)
@@ -287,7 +290,7 @@ def _acknowledge(ack: int, side: Side, other: Side) -> None:
     if other.next is None or not after(ack, other.next):
         return
     if other.probed and difference(ack, other.next) == 1:
-        _move_next(other, ack)  # the byte of the zero-window probe was taken
+        _move_next(other, ack)
         return
     if not other.tail_acked and not other.resync:
         other.acked_unseen += 1

@@ -25,10 +25,12 @@ FLAGS = {"F": 0x01, "S": 0x02, "R": 0x04, "P": 0x08, "A": 0x10}
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 
 #: Fields whose "none" is -1.
-_MINUS_ONE = (
-    "tenant_layer vsid flow_id pa_ttl pa_tos ca_mac src_mac dst_mac ethertype protocol tos ttl ip_id src_port dst_port"
-    " l4_off payload_len tcp_window tcp_mss tcp_wscale icmp_type icmp_code frag_a_ip frag_b_ip ip_proto ip_l4_off"
-).split()
+_MINUS_ONE = [
+    "tenant_layer", "vsid", "flow_id", "pa_ttl", "pa_tos", "ca_mac", "src_mac",
+    "dst_mac", "ethertype", "protocol", "tos", "ttl", "ip_id", "src_port",
+    "dst_port", "l4_off", "payload_len", "tcp_window", "tcp_mss", "tcp_wscale", "icmp_type",
+    "icmp_code", "frag_a_ip", "frag_b_ip", "ip_proto", "ip_l4_off",
+]  # fmt: skip
 
 Fields = dict[str, Any]
 
