@@ -20,6 +20,8 @@ HOSTS = (NVE1, NVE2, NVE3, GATEWAY)
 ROUTER = Host("192.168.50.254", "00:00:5e:00:01:32")
 GREEN_GROUP = Host("239.1.0.1", "01:00:5e:01:00:01")
 BLUE, RED, GREEN = 5001, 5002, 6001
+#: Database queries, keys typed, and web visits of each tenant.
+HABITS = {BLUE: (72, 40, 6), RED: (38, 71, 3), GREEN: (55, 63, 4)}
 
 
 class Tenant:
@@ -68,21 +70,29 @@ class Tenant:
             ]
             start = late + 100 * MS + index * 900 * MS
             datagrams(self.overlay, self.vsid, self.desk, self.resolver, (40000 + index * 17, 53), start, exchange)
-        for index in range(4):
-            web = self.tcp(self.desk, self.web, (49200 + index, 80), late + 200 * MS + index * 5 * SECOND)
+        queries, keys, visits = HABITS[self.vsid]
+        for index in range(visits):
+            web = self.tcp(self.desk, self.web, (49200 + index, 80), late + 200 * MS + index * 20 * SECOND // visits)
             for request in range(4):
                 web.send(self.desk, http_get(f"web.{self.name}.example", f"/{index}/{request}"))
-                web.send(self.web, http_ok(400 + 1700 * (request % 3), f"{self.vsid} {index} {request}")).wait(60 * MS)
+                web.send(
+                    self.web,
+                    http_ok(400 + (1500 + self.number % 13 * 70) * (request % 3), f"{self.vsid} {index} {request}"),
+                ).wait(60 * MS)
             web.close(self.desk)
         query = self.tcp(self.app, self.db, (38000, 5432), late + 300 * MS, rtt_ns=250 * US)
-        for index in range(60):
+        for index in range(queries):
             query.send(self.app, build.noise(f"{self.vsid} query {index}", 90 + index))
-            query.send(self.db, build.noise(f"{self.vsid} rows {index}", 200 + index % 5 * 250)).wait(430 * MS)
+            query.send(self.db, build.noise(f"{self.vsid} rows {index}", 200 + index % 5 * 250)).wait(
+                25 * SECOND // queries
+            )
         shell = self.tcp(self.desk, self.app, (51514, 22), late + 2 * SECOND)
         shell.send(self.app, b"SSH-2.0-OpenSSH_9.2p1\r\n").send(self.desk, b"SSH-2.0-OpenSSH_9.6\r\n")
-        for index in range(60):
+        for index in range(keys):
             shell.send(self.desk, build.noise(f"{self.vsid} key {index}", 36))
-            shell.send(self.app, build.noise(f"{self.vsid} echo {index}", 36 + index % 4 * 16)).wait(380 * MS)
+            shell.send(self.app, build.noise(f"{self.vsid} echo {index}", 36 + index % 4 * 16)).wait(
+                22 * SECOND // keys
+            )
         shell.close(self.desk)
         ping(self.overlay, self.vsid, self.desk, self.db, late + 1 * SECOND, count=10)
         visit = self.tcp(self.outside, self.web, (61022 + self.number % 3, 443), late + 4 * SECOND, rtt_ns=300 * US)
@@ -135,7 +145,7 @@ def green_troubles(green: Tenant) -> None:
     copy.send(green.desk, build.noise("green copy", 30_000))
     copy.send_swapped(green.desk, build.noise("green swapped", 7_000), comment="overtaken by the next segment")
     copy.send(green.desk, build.noise("green rest", 20_000)).close(green.desk)
-    # A guest trunk port: frames that kept their 802.1Q tag (RFC 7637 section 3.2 forbids it).
+    # A guest trunk port: frames that kept their 802.1Q tag (RFC 7637 section 3 forbids it).
     for index in range(4):
         body = build.icmp(8, 0, 0x0777 << 16 | index + 1, build.noise("tagged", 48))
         packet = build.ipv4(green.web.ip, green.app.ip, build.ICMP, body, ident=index + 1)
@@ -215,8 +225,8 @@ def underlay(overlay: Overlay, red: Tenant) -> None:
 
 def packets() -> list[Packet]:
     overlay = Overlay(EPOCH)
-    blue = Tenant(overlay, BLUE, "10.0.0.", (NVE1, NVE2, NVE2, NVE3), "blue")
-    red = Tenant(overlay, RED, "10.0.0.", (NVE1, NVE3, NVE2, NVE1), "red")
+    blue = Tenant(overlay, BLUE, "10.0.0.", (NVE1, NVE2, NVE3, NVE2), "blue")
+    red = Tenant(overlay, RED, "10.0.0.", (NVE1, NVE3, NVE2, NVE3), "red")
     green = Tenant(overlay, GREEN, "172.16.0.", (NVE2, NVE3, NVE1, NVE3), "green")
     for tenant in (blue, red, green):
         tenant.everyday()

@@ -99,7 +99,7 @@ CARRIERS: tuple[tuple[str, int, Carrier], ...] = (
     ("pseudowire in udp", 24_002, in_udp(6635, pseudowire)),
     ("mpls in gre", 24_003, over_ip(build.GRE, mpls_in_gre)),
     ("ipip", 0, over_ip(4, lambda _, f: packet_of(f))),
-    ("erspan type 1", 0, over_ip(build.GRE, lambda _, f: build.gre(build.ERSPAN2, f))),
+    ("erspan type 1", 8, over_ip(build.GRE, lambda _, f: build.gre(build.ERSPAN2, f))),
     ("erspan type 2", 9, over_ip(build.GRE, lambda n, f: build.erspan2(n, 1, f, vlan=20))),
     ("erspan type 3", 10, over_ip(build.GRE, lambda n, f: build.erspan3(n, 2, 123_456, f, vlan=20))),
 )
@@ -127,7 +127,7 @@ def main() -> None:
 
     for carrier in (differing_keys, no_tunnel):
         overlay = Overlay(EPOCH + (len(CARRIERS) + (carrier is no_tunnel)) * 100 * MS, carrier)
-        talk(overlay, 0)
+        talk(overlay, 11)
         packets += overlay.packets()
     destination("neighbours.pcap").write_bytes(pcap(packets))
 

@@ -200,11 +200,11 @@ def simultaneous_close(tcp: Tcp) -> None:
 
 
 def wide_gaps(tcp: Tcp) -> None:
-    """Every second one of 80 small segments is missing, then they come in reverse: very many gaps."""
+    """Every second one of 160 small segments is missing, then they come in reverse: 80 gaps at once."""
     tcp.open()
     first, size = tcp.seq[CLIENT], 100
-    payload = build.noise("gaps", 80 * size)
-    for index in (*range(1, 80, 2), *range(78, -1, -2)):
+    payload = build.noise("gaps", 160 * size)
+    for index in (*range(1, 160, 2), *range(158, -1, -2)):
         tcp.segment(CLIENT, ACK, payload[index * size : (index + 1) * size], seq=first + index * size)
         tcp.wait(5 * US)
     tcp.seq[CLIENT] += len(payload)

@@ -1,7 +1,7 @@
 """vlan.pcap: VLAN tags outside and inside, and what else is wrong or unusual about headers.
 
 The underlay is VLAN 50 (some hosts: 802.1ad around it), which is normal. Tenant 5002 left its own tag on the
-inner frame, which RFC 7637 section 3.2 forbids. Tenant 5003 numbers two segments by an inner tag. Then one
+inner frame, which RFC 7637 section 3 forbids. Tenant 5003 numbers two segments by an inner tag. Then one
 packet each of: a reserved VSID, the vendor VSID, a checksum bit, a sequence bit and reserved bits set, an
 unknown GRE version, a frame with its FCS behind the outer packet, and an IP length of 0 as segmentation
 offload leaves it.
@@ -32,29 +32,34 @@ def with_tags(src: Host, dst: Host, number: int, frame: bytes, ident: int) -> by
     return outer[:12] + service + struct.pack("!HH", build.VLAN, 50) + outer[12:]
 
 
-def oddities(frame: bytes) -> list[bytes]:
-    """One NVGRE frame, made wrong in one way each."""
+def oddities() -> list[bytes]:
+    """NVGRE packets that are wrong or unusual in one way each; the inner UDP source port counts them."""
 
-    def over(payload: bytes, ident: int) -> bytes:
-        packet = build.ipv4(HOST_A.pa, HOST_B.pa, build.GRE, payload, ident=ident)
+    def inner(number: int) -> bytes:
+        body = build.udp("10.0.0.1", "10.0.0.2", 40000 + number, 40000, b"odd one out")
+        packet = build.ipv4("10.0.0.1", "10.0.0.2", build.UDP, body, ident=1 + number)
+        return build.ethernet_ip("00:15:5d:01:00:02", "00:15:5d:01:00:01", packet)
+
+    def outer(number: int, payload: bytes) -> bytes:
+        packet = build.ipv4(HOST_A.pa, HOST_B.pa, build.GRE, payload, ident=1 + number)
         return build.ethernet_ip(HOST_B.mac, HOST_A.mac, packet)
 
-    def key(vsid: int) -> int:
-        return vsid << 8 | 0x42
+    def nvgre(number: int) -> bytes:
+        return build.nvgre(5001, 0x42, inner(number))
 
-    plain = over(build.nvgre(5001, 0x42, frame), 1)
-    no_length = bytearray(plain)
+    key = 5001 << 8 | 0x42
+    with_fcs, no_length = outer(6, nvgre(6)), bytearray(outer(7, nvgre(7)))
     struct.pack_into("!H", no_length, 16, 0)
     struct.pack_into("!H", no_length, 24, 0)
     struct.pack_into("!H", no_length, 24, build.checksum(bytes(no_length[14:34])))
     return [
-        over(build.nvgre(0x000FFF, 0x42, frame), 2),
-        over(build.nvgre(0xFFFFFF, 0x42, frame), 3),
-        over(build.gre(build.TEB, frame, key=key(5001), summed=True), 4),
-        over(build.gre(build.TEB, frame, key=key(5001), sequence=1), 5),
-        over(b"\x24\x10" + build.nvgre(5001, 0x42, frame)[2:], 6),
-        over(b"\x20\x03" + build.nvgre(5001, 0x42, frame)[2:], 7),
-        plain + struct.pack("<I", zlib.crc32(plain)),
+        outer(0, build.nvgre(0x000FFF, 0x42, inner(0))),
+        outer(1, build.nvgre(0xFFFFFF, 0x42, inner(1))),
+        outer(2, build.gre(build.TEB, inner(2), key=key, summed=True)),
+        outer(3, build.gre(build.TEB, inner(3), key=key, sequence=1)),
+        outer(4, b"\x24\x10" + nvgre(4)[2:]),
+        outer(5, b"\x20\x03" + nvgre(5)[2:]),
+        with_fcs + struct.pack("<I", zlib.crc32(with_fcs)),
         bytes(no_length),
     ]
 
@@ -69,10 +74,7 @@ def main() -> None:
         web = Tcp(overlay, number, client, server, (50000, 80), start + 2 * MS, mss=1414).open()
         web.send(client, http_get("tag.example", "/")).send(server, http_ok(3_000, f"tag {number}"))
         web.close(client)
-    body = build.udp("10.0.0.1", "10.0.0.2", 40000, 40001, b"odd one out")
-    packet = build.ipv4("10.0.0.1", "10.0.0.2", build.UDP, body, ident=1)
-    frame = build.ethernet_ip("00:15:5d:01:00:02", "00:15:5d:01:00:01", packet)
-    for index, odd in enumerate(oddities(frame)):
+    for index, odd in enumerate(oddities()):
         overlay.bare(3 * SECOND + index * MS, odd)
     destination("vlan.pcap").write_bytes(pcap(overlay.packets()))
 

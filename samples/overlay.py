@@ -88,6 +88,8 @@ class Overlay:
 
     def send(self, at_ns: int, src: Host, dst: Host, vsid: int, frame: bytes, comment: str = "") -> None:
         """One inner frame from host to host (or to a multicast group)."""
+        if src == dst:
+            raise ValueError(f"{src.pa} delivers this within itself; the underlay would never see it")
         self.events.append((at_ns, src, dst, vsid, frame, comment))
 
     def deliver(self, at_ns: int, src: Vm, dst: Vm, vsid: int, packet: bytes, comment: str = "") -> None:
