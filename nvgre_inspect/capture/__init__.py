@@ -6,7 +6,7 @@
 
 from nvgre_inspect.capture.limits import CaptureError, Limits
 from nvgre_inspect.capture.linktype import linktype_name
-from nvgre_inspect.capture.merge import Merge, merge
+from nvgre_inspect.capture.merging import Merge, merge
 from nvgre_inspect.capture.output import Output
 from nvgre_inspect.capture.reader import CaptureReader, open_capture
 from nvgre_inspect.capture.writer import PcapngWriter, PcapWriter

@@ -41,7 +41,7 @@ class _Decoder(Protocol):
     @property
     def needs_input(self) -> bool: ...
     @property
-    def unused_data(self) -> bytes: ...
+    def unused_data(self) -> bytes | None: ...
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
@@ -186,7 +186,7 @@ def _members(codec: Codec, chunks: Iterator[bytes]) -> Iterator[bytes]:
             if piece:
                 yield piece
             if decoder.eof:
-                data = decoder.unused_data
+                data = decoder.unused_data or b""
                 decoder, started, first = codec.new_decoder(), False, False
             elif decoder.needs_input:
                 break

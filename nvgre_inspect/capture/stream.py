@@ -140,7 +140,8 @@ class Stream:
         From a pipe that has gone silent, what arrived is returned, so that live traffic shows.
         """
         done = 0
-        while done < len(view) and self.failure is None:
+        # What was decompressed before a failure is still handed out.
+        while done < len(view) and (self.failure is None or self._ahead):
             count = self._readinto_once(view[done:], done)
             if count == 0:
                 break
@@ -154,11 +155,7 @@ class Stream:
             return self._in_place(view)
         if done and not _readable(self._file):
             return 0
-        data = self._read_input(min(len(view), _INPUT_CHUNK))
-        view[: len(data)] = data
-        self._keep(data)
-        self._position += len(data)
-        return len(data)
+        return self._hand_out(self._read_input(min(len(view), _INPUT_CHUNK)), view)
 
     def _in_place(self, view: memoryview) -> int:
         assert self._input is not None
@@ -180,18 +177,22 @@ class Stream:
                 if self.failure is None:  # an input that cannot be read ends early, which is not the news
                     self.failure = f"is damaged: its {self.codec.name} data {error}"
                 return 0
-            allowed = self._limits.ratio_floor + self._limits.ratio * self.bytes_read
-            if self._position + len(self._ahead) > allowed:
+            allowed = self._limits.ratio_floor + self._limits.ratio * self.bytes_read - self._position
+            if len(self._ahead) > allowed:
+                self._ahead = self._ahead[:allowed]
                 self.failure = (
                     f"expands beyond {self._limits.ratio} times its compressed size, as no capture does"
                     " (raise the limit if this one is meant to)"
                 )
-                return 0
         piece, self._ahead = self._ahead[: len(view)], self._ahead[len(view) :]
-        self._keep(piece)
-        view[: len(piece)] = piece
-        self._position += len(piece)
-        return len(piece)
+        return self._hand_out(piece, view)
+
+    def _hand_out(self, piece: bytes, view: memoryview) -> int:
+        """Put `piece` into `view`, as much of it as could be kept."""
+        count = self._keep(piece) if self._spool is not None else len(piece)
+        view[:count] = piece[:count]
+        self._position += count
+        return count
 
     def _open_spool(self) -> None:
         folder = _spool_folder(self._limits)
@@ -211,14 +212,14 @@ class Stream:
         room = self._spooled + max(0, free - self._limits.spool_margin)
         self._spool_limit = min(self._limits.spool_bytes, room)
 
-    def _keep(self, data: bytes) -> None:
-        if self._spool is None:
-            return
+    def _keep(self, data: bytes) -> int:
+        """Add `data` to the spool; returns how much of it went in, less than all only when the room is used up."""
+        assert self._spool is not None
         if (self._spooled + len(data)) // _DISK_CHECK > self._spooled // _DISK_CHECK:
             self._check_disk()
         if self._spooled + len(data) > self._spool_limit:
+            data = data[: self._spool_limit - self._spooled]
             self._stop_spooling("the room for temporary files is used up")
-            return
         try:
             with self._spool.lock:
                 self._spool.file.seek(self._spooled)
@@ -227,8 +228,9 @@ class Stream:
                     left = left[self._spool.file.write(left) :]
         except OSError as error:
             self._stop_spooling(str(error.strerror))
-            return
+            return 0
         self._spooled += len(data)
+        return len(data)
 
     def _stop_spooling(self, reason: str) -> None:
         self.failure = (
