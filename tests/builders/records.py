@@ -138,7 +138,15 @@ class Frames:
         self.add(at_us, ip_packet(*_ends(src, dst, UDP)), *fields, **more)
 
     def take(self) -> tuple[PacketBatch, np.ndarray]:
-        frames, self._frames = self._frames, []
+        """All frames since the last `take`, as a batch and its records."""
+        batch, records = self.peek()
+        self._frames = []
+        self._position += len(batch)
+        return batch, records
+
+    def peek(self) -> tuple[PacketBatch, np.ndarray]:
+        """What `take` would give; the frames stay."""
+        frames = self._frames
         records = np.zeros(len(frames), dtype=RECORD)
         for name in _MINUS_ONE:
             records[name] = -1
@@ -148,7 +156,6 @@ class Frames:
                 _set(record, name, value)
         lengths = np.array([len(data) for data, _ in frames], dtype=np.int64)
         positions = np.arange(self._position, self._position + len(frames), dtype=np.int64)
-        self._position += len(frames)
         batch = PacketBatch(
             buffer=np.frombuffer(b"".join(data for data, _ in frames), dtype=np.uint8),
             offset=np.cumsum(lengths) - lengths,
