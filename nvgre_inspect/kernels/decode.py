@@ -35,9 +35,9 @@ from nvgre_inspect.kernels.udp import udp
 @jit
 def _by_ethertype(buf, r, w, tables):
     kind = w.value
-    for k in range(int64(tables.n_ether)):
-        if tables.ether_types[k] == kind:
-            return described(buf, r, w, tables, int64(tables.ether_kinds[k]), -1)
+    user = int64(tables.ether_kind[kind])
+    if user:
+        return described(buf, r, w, tables, user, -1)
     if kind == O.ETHERTYPE_IPV4:
         return NEXT_IPV4
     if kind == O.ETHERTYPE_IPV6:

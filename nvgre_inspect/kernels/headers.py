@@ -25,7 +25,6 @@ MAX_IP = 4
 MAX_ETH = 4
 MAX_ROUTES = 16
 PATH_ITEMS = 16
-MAX_ETHER_TYPES = 16
 MAX_DESCRIPTORS = E.LIMIT - E.USER
 
 # --- what comes next ---------------------------------------------------------------------------------------------
@@ -92,9 +91,7 @@ TABLES = np.dtype(
     [
         ("udp_kind", "u1", (65536,)),  # layer kind by UDP destination port, 0: not a tunnel
         ("protocol_kind", "u1", (256,)),  # a user's layer kind by IP protocol, 0: the built-in rules
-        ("n_ether", "i8"),
-        ("ether_types", "i8", (MAX_ETHER_TYPES,)),  # a user's layer kinds by EtherType
-        ("ether_kinds", "i8", (MAX_ETHER_TYPES,)),
+        ("ether_kind", "u1", (65536,)),  # a user's layer kind by EtherType
         ("descriptors", "i8", (MAX_DESCRIPTORS * D_SIZE,)),  # row: kind - encaps.USER
         ("gre_key", "i8"),
         ("seed", "i8"),

@@ -1,0 +1,216 @@
+"""The compiled accountant's arrays: made, grown and handed out as a State.
+
+`LedgerAccountant` has the same three methods as `reference.account.Accountant`; the loops are `kernels/account.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nvgre_inspect.kernels import account as kernel
+from nvgre_inspect.kernels import codes, lookup
+from nvgre_inspect.kernels.ledger import (
+    BUCKETS,
+    FRAGMENTS,
+    GAP,
+    KEY_WORDS,
+    LIVE,
+    META,
+    WAITING,
+    Ledger,
+)
+from nvgre_inspect.kernels.timeline import FIELDS
+from nvgre_inspect.model.account_options import AccountOptions
+from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.record import MAX_LAYERS, RECORD
+from nvgre_inspect.model.state import (
+    ADDRESS,
+    ANOMALY,
+    ENDPOINT,
+    ENDPOINT_PA,
+    FLOW,
+    PATH,
+    PLACEMENT,
+    SERIES,
+    STACK,
+    TUNNEL,
+    State,
+)
+
+#: Rows with which a table starts. Small, so that the tests grow every table; doubling makes the number unimportant.
+_FIRST_ROWS = 1024
+#: Of each table: its rows' dtype, and the other arrays that have one entry per row (dtype, shape of an entry).
+_TABLES: dict[str, tuple[Any, dict[str, tuple[Any, tuple[int, ...]]]]] = {
+    "stacks": (STACK, {"stack_hash": (np.uint32, ())}),
+    "addresses": (ADDRESS, {"address_hash": (np.uint32, ())}),
+    "paths": (PATH, {"path_hash": (np.uint32, ())}),
+    "tunnels": (TUNNEL, {"tunnel_hash": (np.uint32, ())}),
+    "flows": (FLOW, {"live": (LIVE, ()), "flow_hash": (np.uint32, ())}),
+    "placements": (PLACEMENT, {"placement_hash": (np.uint32, ()), "placement_series": (np.int32, ())}),
+    "endpoints": (ENDPOINT, {"endpoint_hash": (np.uint32, ()), "pa_head": (np.int32, ())}),
+    "endpoint_pas": (ENDPOINT_PA, {"pa_next": (np.int32, ())}),
+    "series": (SERIES, {"series_hash": (np.uint32, ()), "bins": (np.int64, (codes.BINS, FIELDS))}),
+    "anomalies": (ANOMALY, {"anomaly_hash": (np.uint32, ())}),
+    "gaps": (GAP, {}),
+}
+#: The index of each table that has one.
+_INDEXES = {
+    "stacks": "stack",
+    "addresses": "address",
+    "paths": "path",
+    "tunnels": "tunnel",
+    "flows": "flow",
+    "placements": "placement",
+    "endpoints": "endpoint",
+    "series": "series",
+    "anomalies": "anomaly",
+}
+#: Tables with a cap: name -> field of AccountOptions and META.
+_CAPS = ("stacks", "addresses", "paths", "flows", "placements", "tunnels", "endpoints", "series")
+
+
+def _rows(n: int, dtype: Any, shape: tuple[int, ...] = ()) -> Any:
+    """`n` zeroed rows. The kernels run uncompiled as well, which needs fields as attributes: recarrays."""
+    array = np.zeros((n, *shape), dtype=dtype)
+    return array.view(np.recarray) if array.dtype.names else array
+
+
+class LedgerAccountant:
+    """The accountant over the kernels."""
+
+    def __init__(self, options: AccountOptions | None = None) -> None:
+        options = options or AccountOptions()
+        meta = _rows(1, META)
+        for name in META.names or ():
+            if hasattr(options, name):
+                meta[name] = getattr(options, name)
+        for name in ("free_gap", "oldest_set", "newest_set", "queue_head", "queue_tail", "set_u", "set_f"):
+            meta[name] = -1
+        meta["idle_ns"] = options.idle_timeout_ns
+        meta["max_sets"] = options.fragment_sets
+        meta["max_waiting"] = options.pending_fragments
+        meta["bin_width"] = codes.FIRST_BIN_NS
+        meta["n_gaps"] = 1  # node 0 is scratch
+        arrays: dict[str, Any] = {"meta": meta}
+        for name, (dtype, beside) in _TABLES.items():
+            arrays[name] = _rows(_FIRST_ROWS if name != "series" else 16, dtype)
+            for other, (kind, shape) in beside.items():
+                arrays[other] = _rows(len(arrays[name]), kind, shape)
+        for name, index in _INDEXES.items():
+            arrays[f"{index}_index"] = np.full(4 * len(arrays[name]), -1, dtype=np.int32)
+        arrays["sets"] = _chained(_rows(options.fragment_sets, FRAGMENTS), "chain")
+        # Those that wait and those that were given up at the same moment.
+        arrays["waiting"] = _chained(_rows(2 * options.pending_fragments + 2, WAITING), "next")
+        arrays["waiting_records"] = _rows(len(arrays["waiting"]), RECORD)
+        arrays["buckets"] = np.full(BUCKETS, -1, dtype=np.int32)
+        arrays["frame_flow"] = np.zeros(0, dtype=np.int32)
+        arrays["last_ns"] = np.zeros(0, dtype=np.int64)
+        self._ledger = Ledger(**arrays)
+        self._frames = 0
+        self._position = np.zeros(0, dtype=np.int64)
+        self._scratch = (
+            np.zeros(MAX_LAYERS, dtype=np.int64),
+            np.zeros(KEY_WORDS, dtype=np.uint32),
+            np.zeros(4, dtype=np.int64),
+            _rows(1, WAITING),
+        )
+
+    def account(self, batch: PacketBatch, records: npt.NDArray[np.void]) -> None:
+        """Account the frames of a batch, decoded to `records` (RECORD; anomalies found here are added to it)."""
+        n = len(batch)
+        self._make_room_for_frames(n, int(batch.interface.max(initial=-1)) + 1)
+        self._position[self._frames : self._frames + n] = batch.position
+        self._run(batch.buffer, batch.offset, records, finish=False)
+        self._frames += n
+
+    def finish(self) -> None:
+        """The input has ended: account the fragments that still wait for their first."""
+        self._run(np.zeros(1, np.uint8), np.zeros(0, np.int64), _rows(0, RECORD), finish=True)
+
+    def state(self) -> State:
+        """What is known now, copied."""
+        ledger, meta = self._ledger, self._ledger.meta[0]
+        count = {name: int(meta[f"n_{name}"]) for name in _TABLES if f"n_{name}" in (META.names or ())}
+        table = {name: _plain(getattr(ledger, name)[: count[name]]) for name in _TABLES if name not in ("gaps",)}
+        flows = table["flows"]
+        flows["lost_segments"] += ledger.live["gap_count"][: len(flows)]
+        width = int(meta["bin_width"])
+        return State(
+            **table,
+            bins=ledger.bins[: count["series"]].copy(),
+            bin_start_ns=int(meta["bin_base"]) * width,
+            bin_width_ns=width,
+            frame_flow=ledger.frame_flow[: self._frames].copy(),
+            frame_position=self._position[: self._frames].copy(),
+            overflow={name: int(meta[f"lost_{name}"]) for name in _CAPS if meta[f"lost_{name}"]},
+        )
+
+    def _run(self, buffer: Any, offset: Any, records: Any, *, finish: bool) -> None:
+        done = 0
+        while True:
+            done = kernel.account(self._ledger, buffer, offset, records, done, self._frames, finish, *self._scratch)
+            if done == len(records):
+                return
+            self._grow()
+
+    def _make_room_for_frames(self, n: int, interfaces: int) -> None:
+        ledger = self._ledger
+        if self._frames + n > len(ledger.frame_flow):
+            # A quarter more: the index is what grows with packets, and doubling would cost as much again.
+            room = max((self._frames + n) * 5 // 4, 1 << 14)
+            self._ledger = ledger = ledger._replace(frame_flow=_longer(ledger.frame_flow, room))
+            self._position = _longer(self._position, room)
+        if interfaces > len(ledger.last_ns):
+            last = _longer(ledger.last_ns, interfaces)
+            last[len(ledger.last_ns) :] = np.iinfo(np.int64).min
+            self._ledger = ledger._replace(last_ns=last)
+
+    def _grow(self) -> None:
+        """Double the tables that could be too small for one more frame."""
+        ledger, meta = self._ledger, self._ledger.meta[0]
+        waiting = int(meta["n_waiting"]) + 2
+        new: dict[str, Any] = {}
+        for name, (_, beside) in _TABLES.items():
+            rows = getattr(ledger, name)
+            used = int(meta[f"n_{name}"])
+            per_frame = kernel.ANOMALIES_PER_FRAME if name == "anomalies" else kernel.ROWS_PER_FRAME
+            needed = used + waiting * per_frame + 1
+            limit = int(meta[f"max_{name}"]) + 1 if name in _CAPS else needed
+            if needed <= len(rows) or (name in _CAPS and len(rows) >= limit):
+                continue
+            room = max(needed, min(2 * len(rows), limit if name in _CAPS else 2 * len(rows)))
+            for other in (name, *beside):
+                new[other] = _longer(getattr(ledger, other), room)
+            if name in _INDEXES:
+                index = np.full(_power_of_two(2 * room), -1, dtype=np.int32)
+                hashes = new[f"{_INDEXES[name]}_hash"]
+                if name == "flows":
+                    lookup.rehash_flows(hashes, new["live"], used, index)
+                else:
+                    lookup.rehash(hashes, used, index)
+                new[f"{_INDEXES[name]}_index"] = index
+        self._ledger = ledger._replace(**new)
+
+
+def _chained(rows: Any, field: str) -> Any:
+    """All rows in a list of free ones, the first at its head."""
+    rows[field] = np.arange(1, len(rows) + 1)
+    rows[field][-1] = -1
+    return rows
+
+
+def _longer(array: Any, room: int) -> Any:
+    longer = _rows(room, array.dtype, array.shape[1:])
+    longer[: len(array)] = array
+    return longer
+
+
+def _plain(rows: Any) -> npt.NDArray[np.void]:
+    return np.array(rows, dtype=rows.dtype.newbyteorder("="), subok=False)
+
+
+def _power_of_two(n: int) -> int:
+    return 1 << max(n - 1, 1).bit_length()
