@@ -115,6 +115,11 @@ class VXLANGPE(Header):
         """P: the next protocol is valid; otherwise Ethernet follows."""
         return bool(self.flags & offsets.GPE_P)
 
+    @property
+    def anomalies(self) -> int:
+        """I not set."""
+        return 0 if self.flags & offsets.VXLAN_I else 1 << anomalies.VXLAN_NO_VNI
+
     def info(self) -> str:
         """As "VNI 5001"."""
         return f"VNI {self.vni}" if self.has_vni else "no VNI"

@@ -122,6 +122,8 @@ class Leaves:
     ip: Mapping[int, type[Header]] = field(default_factory=dict)
     tcp: Mapping[int, type[Header]] = field(default_factory=dict)
     udp: Mapping[int, type[Header]] = field(default_factory=dict)
+    #: GRE protocol types that are no EtherTypes.
+    gre: Mapping[int, type[Header]] = field(default_factory=dict)
     #: Users' classes by layer kind.
     user: Mapping[int, type[Header]] = field(default_factory=dict)
 

@@ -111,6 +111,8 @@ class TunnelSteps(WalkCore):
         if header.type == offsets.ETHERTYPE_PPP:
             return self.ppp, off
         ethertype = header.type
+        if self.leaves is not None:
+            self.show(self.leaves.gre.get(ethertype), off)
         if header.version == 0:
             # Tags without an Ethernet header are skipped: they are no part of an innermost frame.
             for _ in range(MAX_TAGS + 1):
