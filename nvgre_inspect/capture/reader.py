@@ -184,7 +184,7 @@ class CaptureReader:
 
     def _read(self, form: Format, keep: Keep | None, chunk: int) -> Iterator[PacketBatch]:
         buffers = _Buffers(chunk)
-        buf = buffers.take(chunk)
+        buf = buffers.take(max(chunk, len(self._head)))
         # `base` is the position in the file of buf[0]; buf[start:filled] waits to be walked.
         base, start, filled = 0, form.start, len(self._head)
         buf[:filled] = np.frombuffer(self._head, np.uint8)
