@@ -120,11 +120,17 @@ def category(codes: npt.NDArray[np.integer[Any]], texts: Sequence[str | None]) -
 
     Several codes may have the same text; categories are those texts in alphabetical order.
     """
+    texts = [None if text is None else _valid(text) for text in texts]
     known = sorted({text for text in texts if text is not None})
     place = {text: i for i, text in enumerate(known)}
     # One entry more, at the end: where code -1 points to.
     table = np.array([-1 if text is None else place[text] for text in texts] + [-1], np.int32)
     return pd.Categorical.from_codes(table[codes], categories=pd.Index(known, dtype="str"))
+
+
+def _valid(text: str) -> str:
+    """The text without lone surrogates, which stand for bytes of file names that are not UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def category_of(values: Ints, text: Callable[[int], str | None]) -> pd.Categorical[Any]:

@@ -25,9 +25,7 @@ def _integer(
     return Column(name, Type.INTEGER, meaning, unit, nullable, aliases, rank, compact=compact)
 
 
-def _text(
-    name: str, meaning: str, *, nullable: bool = True, rank: int = 0, aliases: tuple[str, ...] = ()
-) -> Column:
+def _text(name: str, meaning: str, *, nullable: bool = True, rank: int = 0, aliases: tuple[str, ...] = ()) -> Column:
     return Column(name, Type.TEXT, meaning, "", nullable, aliases, rank)
 
 
@@ -39,9 +37,7 @@ def _mac(name: str, meaning: str, *, rank: int = 0, aliases: tuple[str, ...] = (
     return Column(name, Type.MAC, meaning, "", True, aliases, rank)
 
 
-def _time(
-    name: str, meaning: str, *, nullable: bool = False, rank: int = 0, aliases: tuple[str, ...] = ()
-) -> Column:
+def _time(name: str, meaning: str, *, nullable: bool = False, rank: int = 0, aliases: tuple[str, ...] = ()) -> Column:
     return Column(name, Type.TIME, meaning, "UTC", nullable, aliases, rank)
 
 
@@ -62,12 +58,8 @@ def _both(
 ) -> tuple[Column, Column]:
     """A counter of a flow in either direction; `{}` in the meaning is the direction."""
     return (
-        _integer(
-            f"{name}_fwd", meaning.format("forward"), unit, nullable=nullable, rank=rank, compact=compact
-        ),
-        _integer(
-            f"{name}_rev", meaning.format("reverse"), unit, nullable=nullable, rank=rank, compact=compact
-        ),
+        _integer(f"{name}_fwd", meaning.format("forward"), unit, nullable=nullable, rank=rank, compact=compact),
+        _integer(f"{name}_rev", meaning.format("reverse"), unit, nullable=nullable, rank=rank, compact=compact),
     )
 
 
@@ -279,6 +271,7 @@ TENANTS = Table(
             "%",
             nullable=True,
             rank=5,
+            decimals=4,
         ),
         Column(
             "retransmission_pct",
@@ -325,9 +318,7 @@ ENDPOINTS = Table(
     (
         _ENCAP,
         _VSID,
-        _mac(
-            "mac", "Customer MAC address, of the tenant's own frame", rank=1, aliases=("eth.src", "eth.addr")
-        ),
+        _mac("mac", "Customer MAC address, of the tenant's own frame", rank=1, aliases=("eth.src", "eth.addr")),
         _ip(
             "ip",
             "Customer address, of the tenant's own packet; ARP: the sender's",
@@ -396,9 +387,7 @@ PACKETS = Table(
     (
         _integer("number", "Number of the frame, from 1", rank=1, aliases=("frame.number",)),
         _time("time", "Time of capture", rank=1, aliases=("frame.time", "frame.time_epoch")),
-        _integer(
-            "interface", "Row of the table `captures`, from 0", compact=True, aliases=("frame.interface_id",)
-        ),
+        _integer("interface", "Row of the table `captures`, from 0", compact=True, aliases=("frame.interface_id",)),
         _integer("flow", "Number of the flow; null: none", nullable=True, rank=6, compact=True),
         _ENCAP,
         _VSID,
@@ -423,9 +412,7 @@ PACKETS = Table(
             aliases=_DST_PORT_ALIASES,
         ),
         _text("protocol", "Innermost protocol by name, else its number; EtherTypes as `0x88b5`", rank=1),
-        _integer(
-            "length", "Length of the whole outer frame on the wire", "bytes", rank=2, aliases=("frame.len",)
-        ),
+        _integer("length", "Length of the whole outer frame on the wire", "bytes", rank=2, aliases=("frame.len",)),
         _text("info", "What the innermost packet says, in one line", nullable=False, rank=1),
         _ANOMALIES,
     ),
