@@ -58,12 +58,12 @@ def analysed(arguments: argparse.Namespace, settings: config.Config) -> Iterator
         yield session
 
 
-def conclude(session: Session, arguments: argparse.Namespace) -> int:
+def conclude(session: Session, arguments: argparse.Namespace, *, damage_shown: bool = False) -> int:
     """Say what has to be said about the input, after the output; return the exit code."""
     if not arguments.quiet:
         for note in session.notes:
             say(note)
-    for sentence in session.damage:
+    for sentence in () if damage_shown else session.damage:
         say(sentence)
     return DAMAGED if session.damage else DONE
 

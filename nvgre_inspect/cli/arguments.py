@@ -17,6 +17,13 @@ FORMATS = {
 }
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Descriptions as they were written, and room for long options."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence, names the nearest valid option, and never abbreviates.
 
@@ -24,7 +31,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, **settings: object) -> None:
-        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        settings.setdefault("formatter_class", _Formatter)
         super().__init__(allow_abbrev=False, **settings)  # type: ignore[arg-type]  # passed through as they came
 
     def error(self, message: str) -> NoReturn:
@@ -38,9 +45,20 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unknown option {word}{nearest(word, self._option_string_actions)}")
         self.error(f"{word}: one argument too many")
 
+    def synopsis(self) -> str:
+        """`nvgre-inspect dissect FILE NUMBER [options]`."""
+        values = [value_name(action) for action in self._actions if not action.option_strings]
+        return " ".join([self.prog, *values, "[options]"])
+
     def value_options(self) -> set[str]:
         """The options that take the next word as their value."""
         return {text for text, action in self._option_string_actions.items() if action.nargs != 0}
+
+
+def value_name(action: argparse.Action) -> str:
+    """What stands for the value of an argument: `FILE...`, `auto|always|never`."""
+    name = str(action.metavar or "|".join(action.choices or ()) or action.dest.upper())
+    return f"{name}..." if action.nargs == "+" else name
 
 
 def add_files(parser: Parser) -> None:
@@ -48,19 +66,29 @@ def add_files(parser: Parser) -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="a capture (pcap, pcapng; gzip, zstd, xz, lz4), - for stdin"
     )
-    add_reading(parser)
-
-
-def add_reading(parser: Parser) -> None:
-    """What decides which packets are read, and how they are decoded and counted."""
     group = parser.add_argument_group("reading")
     group.add_argument(
         "-R", dest="read_filter", metavar="FILTER", help="count only packets that match (Wireshark's syntax)"
     )
-    group.add_argument(
-        "-c", dest="count", metavar="COUNT", type=_positive, help="stop after COUNT packets of the input"
-    )
+    group.add_argument("-c", dest="count", metavar="COUNT", type=positive, help="stop after COUNT packets of the input")
     group.add_argument("--interface", metavar="NAME", help="only packets of this interface (name or number)")
+    group.add_argument(
+        "--idle-timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        help="capture time that ends a silent flow which is not TCP (default: 120; 0: never)",
+    )
+    group.add_argument(
+        "--engine",
+        choices=("auto", "reference", "kernels"),
+        default="auto",
+        help="which of the two equal decoders works: auto (default) takes reference for small inputs",
+    )
+    add_decoding(group)
+
+
+def add_decoding(group: argparse._ActionsContainer) -> None:
+    """What decides how a packet is understood."""
     group.add_argument(
         "-d",
         dest="decode_as",
@@ -74,23 +102,11 @@ def add_reading(parser: Parser) -> None:
         help="keyed GRE with Ethernet inside: nvgre, key32 (GRETAP), or auto by the key (default)",
     )
     group.add_argument(
-        "--idle-timeout",
-        metavar="SECONDS",
-        type=_seconds,
-        help="capture time that ends a silent flow which is not TCP (default: 120; 0: never)",
-    )
-    group.add_argument(
         "--dissector",
         dest="dissectors",
         action="append",
         metavar="PYFILE",
         help="load a dissector of your own; may be repeated",
-    )
-    group.add_argument(
-        "--engine",
-        choices=("auto", "reference", "kernels"),
-        default="auto",
-        help="which of the two equal decoders works: auto (default) takes reference for small inputs",
     )
 
 
@@ -128,7 +144,8 @@ def add_output(parser: Parser) -> None:
     group.add_argument("--force", action="store_true", help="overwrite an existing file")
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """The type of an argument that counts packets from 1."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of packets")
     return int(text)

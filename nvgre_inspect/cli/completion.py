@@ -15,8 +15,7 @@ Print a completion script for your shell.
   tcsh   nvgre-inspect completion tcsh > ~/.nvgre-inspect.completion.csh, and source it in ~/.tcshrc
 """
 #: Arguments whose value is a path, by the attribute that argparse stores them under.
-FILES = {"files", "file", "config", "dissectors"}
-PATHS = {"output"}
+PATHS = {"files", "file", "config", "dissectors", "output"}
 
 
 def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -36,11 +35,11 @@ def run(arguments: argparse.Namespace) -> int:
     parser, commands = build()
     for command in (parser, *commands.values()):
         for action in command._actions:
-            if action.dest in FILES or action.dest in PATHS:
+            if action.dest in PATHS:
                 action.complete = shtab.FILE  # type: ignore[attr-defined]  # the attribute that shtab reads
     script = shtab.complete(parser, shell=arguments.shell)
     if arguments.shell == "bash":
         # `nvgre-inspect FILE...` needs no command: where no command matches, bash offers file names.
-        script = script.replace("complete -o filenames", "complete -o bashdefault -o default -o filenames")
+        script = script.replace("complete -o bashdefault -F", "complete -o bashdefault -o default -F")
     print(script)
     return DONE

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = analysis.configuration(arguments)
     with analysis.analysed(arguments, settings) as session:
-        written = export(session.snapshot(), Path(arguments.output), force=arguments.force)
+        written = export(session.snapshot(), Path(arguments.output), force=arguments.force, inputs=arguments.files)
         if not arguments.quiet:
             analysis.say(f"{len(written)} files in {arguments.output}")
         return analysis.conclude(session, arguments)

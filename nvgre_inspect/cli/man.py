@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import groupby
 
-from nvgre_inspect.cli.arguments import Parser
+from nvgre_inspect.cli.arguments import Parser, value_name
 from nvgre_inspect.cli.errors import DONE
 from nvgre_inspect.version import __version__
 
@@ -57,14 +58,15 @@ def page(parser: Parser, commands: dict[str, Parser]) -> Iterator[str]:
     helps = {choice.dest: choice.help for choice in _choices(parser)}
     for name, command in commands.items():
         yield f".SS {_text(name)}"
-        yield f".B {_text(_synopsis(name, command))}"
+        yield f".B {_text(command.synopsis())}"
         yield ".PP"
         yield from _paragraphs(command.description or f"{helps.get(name, '')}.")
         for action in command._actions:
-            if action.help != argparse.SUPPRESS and _key(action) not in shared:
+            hidden = action.help == argparse.SUPPRESS or isinstance(action, argparse._HelpAction)
+            if not hidden and _key(action) not in shared:
                 yield from _entry(action)
     yield ".SH OPTIONS"
-    yield "Options that several commands have."
+    yield "What several commands have in common."
     for action in shared.values():
         yield from _entry(action)
     for title, pairs in (("EXIT STATUS", EXIT_CODES), ("ENVIRONMENT", ENVIRONMENT)):
@@ -87,45 +89,35 @@ def _key(action: argparse.Action) -> tuple[str, ...]:
 
 
 def _shared(commands: dict[str, Parser]) -> dict[tuple[str, ...], argparse.Action]:
-    """Options that at least three commands have, in order of appearance."""
+    """Arguments that at least three commands have, in order of appearance."""
     seen: dict[tuple[str, ...], list[argparse.Action]] = {}
     for command in commands.values():
         for action in command._actions:
-            if action.option_strings:
+            if not isinstance(action, argparse._HelpAction):
                 seen.setdefault(_key(action), []).append(action)
     return {key: actions[0] for key, actions in seen.items() if len(actions) >= 3}
-
-
-def _synopsis(name: str, command: Parser) -> str:
-    words = [_value(action) for action in command._actions if not action.option_strings]
-    return " ".join(["nvgre-inspect", name, *words, "[options]"])
-
-
-def _value(action: argparse.Action) -> str:
-    name = str(action.metavar or "|".join(action.choices or ()) or action.dest.upper())
-    return f"{name}..." if action.nargs == "+" else name
 
 
 def _entry(action: argparse.Action) -> Iterator[str]:
     names = ", ".join(action.option_strings)
     yield ".TP"
     if not names:
-        yield f".I {_text(_value(action))}"
+        yield f".I {_text(value_name(action))}"
     elif action.nargs == 0:
         yield f".B {_text(names)}"
     else:
-        yield f'.BI "{_text(names)} " "{_text(_value(action))}"'
+        yield f'.BI "{_text(names)} " "{_text(value_name(action))}"'
     yield _text((action.help or "").replace("%%", "%"))
 
 
 def _paragraphs(text: str) -> Iterator[str]:
     """Prose is filled; indented lines stay as they are."""
-    for block in text.strip().split("\n\n"):
+    for filled, lines in groupby(text.strip().split("\n"), key=lambda line: not line.startswith(" ")):
         yield ".PP"
-        if block.startswith(" "):
-            yield from (".nf", _text(block), ".fi")
+        if filled:
+            yield from (_text(line) if line else ".PP" for line in lines)
         else:
-            yield _text(block)
+            yield from (".nf", *map(_text, lines), ".fi")
 
 
 def _text(text: str) -> str:

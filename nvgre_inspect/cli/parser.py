@@ -40,10 +40,12 @@ def build() -> tuple[Parser, dict[str, Parser]]:
     )
     parser.add_argument("-v", "--version", action="version", version=f"nvgre-inspect {__version__}")
     commands: argparse._SubParsersAction[Parser] = parser.add_subparsers(
-        dest="command", metavar="COMMAND", title="commands", parser_class=Parser, required=True
+        dest="command", metavar="COMMAND", title="commands", prog="nvgre-inspect", parser_class=Parser, required=True
     )
     for module in MODULES:
         module.add_parsers(commands)
+    for command in commands.choices.values():
+        command.usage = command.synopsis()
     return parser, dict(commands.choices)
 
 

@@ -69,14 +69,16 @@ class Presenter:
         time: str,
         fields: Sequence[str] | None = None,
         without: Container[str] = (),
+        important: Container[str] = (),
     ) -> None:
         """`fields`: exactly these columns; None: the registry's choice but for `without`, with what belongs
-        together in one.
+        together in one, and `important` kept where the terminal is narrow.
         """
         self._table = table
         self._names = names
         self._time = time
         self._without = without
+        self._important = important
         self._shown = list(map(self._exact, fields)) if fields else list(self._chosen())
 
     def __call__(self, rows: pd.DataFrame) -> list[Cells]:
@@ -108,17 +110,23 @@ class Presenter:
                 continue
             elif name in ("src_ip", "dst_ip") and f"{name[:3]}_port" in self._table:
                 heading = "source" if name == "src_ip" else "destination"
-                yield _Shown(heading, partial(values.ends, side=name[:3]), column.rank)
+                yield _Shown(heading, partial(values.ends, side=name[:3]), self._rank(column))
             elif name in ("src_port", "dst_port"):
                 continue
             else:
                 yield self._plain(column)
 
+    def _rank(self, column: Column) -> int:
+        return 1 if column.name in self._important else column.rank
+
     def _plain(self, column: Column) -> _Shown:
         base, _, direction = column.name.rpartition("_")
         paired = direction in ("fwd", "rev") and f"{base}_fwd" in self._table and f"{base}_rev" in self._table
-        time = TimeFormat(self._time)
+        # Milliseconds say when a flow began; the order of packets takes all digits, as does --fields.
+        time = TimeFormat(self._time, None if self._table.name == "packets" or self._time in "de" else 3)
         if paired:
-            return self._single(column, direction, column.rank, time, HEADINGS.get(base, base.replace("_", " ")))
+            return self._single(column, direction, self._rank(column), time, HEADINGS.get(base, base.replace("_", " ")))
         heading = HEADINGS.get(column.name, column.name.replace("_", " "))
-        return self._single(column, heading + (time.suffix if column.type is Type.TIME else ""), column.rank, time)
+        return self._single(
+            column, heading + (time.suffix if column.type is Type.TIME else ""), self._rank(column), time
+        )

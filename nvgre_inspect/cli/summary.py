@@ -28,7 +28,7 @@ is wrong. This is what `nvgre-inspect FILE...` prints without a command.
 TOP = 10
 #: What each part leaves out of its table's usual columns: one look, not all there is.
 LEFT_OUT = {
-    "tenants": {"last_seen"},
+    "tenants": {"first_seen", "last_seen"},
     "flows": {"first_seen", "last_seen", "resets_fwd", "resets_rev"},
     "tunnels": {"first_seen", "last_seen"},
     "findings": {"severity", "frames", "flow"},
@@ -63,11 +63,15 @@ def run(arguments: argparse.Namespace) -> int:
         time = arguments.time or settings.options.time
         for line in lines(session.snapshot(), settings, time, paint, terminal.width(sys.stdout)):
             print(line)
-        return analysis.conclude(session, arguments)
+        # Damage is part of the summary: on a terminal once is enough.
+        return analysis.conclude(session, arguments, damage_shown=terminal.is_terminal(sys.stdout))
 
 
 def lines(snapshot: Snapshot, settings: Config, time: str, paint: Paint, limit: int | None) -> Iterator[str]:
     """The lines of the summary."""
+    from nvgre_inspect.cli.layout import table
+    from nvgre_inspect.cli.present import Presenter
+
     captures = snapshot.captures
     yield from _files(captures, paint)
     packets = int(captures["packets"].sum())
@@ -87,7 +91,8 @@ def lines(snapshot: Snapshot, settings: Config, time: str, paint: Paint, limit: 
             continue
         top = rows.loc[rows[by].sum(axis=1).sort_values(ascending=False, kind="stable").index[:TOP]]
         yield _title(name, len(top), len(rows), paint)
-        yield from _table(name, top, settings, time, paint, limit)
+        present = Presenter(TABLES[name], settings.names, time, without=LEFT_OUT[name], important=by)
+        yield from table(present(top), paint, limit)
 
 
 def _title(name: str, shown: int, total: int, paint: Paint) -> str:
@@ -95,15 +100,6 @@ def _title(name: str, shown: int, total: int, paint: Paint) -> str:
     if shown == total:
         return f"{title} {paint(f'({total:,})', 'dim')}"
     return f"{title} {paint(f'(the {shown} largest of {total:,}; all: nvgre-inspect {name} FILE)', 'dim')}"
-
-
-def _table(
-    name: str, rows: pd.DataFrame, settings: Config, time: str, paint: Paint, limit: int | None
-) -> Iterator[str]:
-    from nvgre_inspect.cli.layout import table
-    from nvgre_inspect.cli.present import Presenter
-
-    yield from table(Presenter(TABLES[name], settings.names, time, without=LEFT_OUT[name])(rows), paint, limit)
 
 
 def _files(captures: pd.DataFrame, paint: Paint) -> Iterator[str]:

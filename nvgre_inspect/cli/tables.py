@@ -46,10 +46,10 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def _description(name: str, summary: str) -> str:
     table = TABLES[name]
-    lines = [f"{summary[0].upper()}{summary[1:]}. A row is {table.row}.", "", "columns:"]
+    lines = [f"{summary[0].upper()}{summary[1:]}.", f"A row is {table.row}.", "", "columns:"]
     line = " "
     for column in table.names:
-        if len(line) + len(column) > 92:
+        if len(line) + len(column) > 76:
             lines.append(line)
             line = " "
         line += f" {column}"
@@ -64,9 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
     fields = check_fields(table, arguments.fields)
     keys = check_sort(table, arguments.sort)
     settings = analysis.configuration(arguments)
-    output = Output.chosen(arguments, settings, table, fields)
+    sorted_by = [name for names, _ in keys for name in names]
+    output = Output.chosen(arguments, settings, table, fields, sorted_by)
     rows_filter = analysis.row_filter(arguments.row_filter, table.name)
-    with analysis.analysed(arguments, settings) as session:
+    with output.opened() as stream, analysis.analysed(arguments, settings) as session:
         if table.name == "packets":
             chunks: Iterator[pd.DataFrame] = session.packets(arguments.row_filter)
             if keys:
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
             if rows_filter is not None:
                 rows = rows[rows_filter.mask(rows)]
             chunks = iter([ordered(rows, table, keys)])
-        written = output.write(chunks)
+        written = output.write(chunks, stream)
         if written == 0 and not arguments.quiet:
             analysis.say(_nothing(session, table.name, total))
         return analysis.conclude(session, arguments)

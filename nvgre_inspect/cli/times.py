@@ -15,11 +15,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class TimeFormat:
     """Formats one column of times. Holds what goes from row to row: the previous time, and how many digits."""
 
-    def __init__(self, style: str) -> None:
-        """`style` is one of a, ad, d, e, u."""
+    def __init__(self, style: str, digits: int | None = None) -> None:
+        """`style` is one of a, ad, d, e, u; `digits` of the fraction are shown, cut, not rounded. None: 6, and 9
+        from the first time on that needs them.
+        """
         self._style = style
         self._previous: int | None = None
-        self._digits = 6
+        self._fixed = digits is not None
+        self._digits = 6 if digits is None else digits
 
     @property
     def suffix(self) -> str:
@@ -27,8 +30,8 @@ class TimeFormat:
         return {"a": "", "ad": "", "d": " (delta)", "e": " (epoch)", "u": " (UTC)"}[self._style]
 
     def __call__(self, values: Sequence[int]) -> list[str]:
-        """Text for each time; an unknown one is empty. Nine digits from the first time that needs them."""
-        if any(value % 1000 for value in values if value != UNKNOWN):
+        """Text for each time; an unknown one is empty."""
+        if not self._fixed and any(value % 1000 for value in values if value != UNKNOWN):
             self._digits = 9
         write = {"a": self._local, "ad": self._local, "d": self._delta, "e": self._epoch, "u": self._utc}[self._style]
         return ["" if value == UNKNOWN else write(value) for value in values]

@@ -146,15 +146,23 @@ def _tenant(encap: str, vsid: int | None, names: Names, with_encap: bool) -> tup
 
 
 def ends(rows: pd.DataFrame, side: str) -> Texts:
-    """One end of a conversation: `10.0.0.4:443`, `[fd00::4]:443`, without IP the MAC address."""
+    """One end of a conversation: `10.0.0.4:443`, `[fd00::4]:443`, ping's `10.0.0.4 id 7`, else the MAC address."""
     addresses = by_category(rows[f"{side}_ip"], str)
-    bracketed = [f"[{address}]" if ":" in address else address for address in addresses]
     macs = by_category(rows[f"{side}_mac"], str) if f"{side}_mac" in rows else [NULL] * len(rows)
-    texts = [
-        (mac if address == NULL else address) if port is pd.NA else f"{bracket}:{port}"
-        for address, bracket, mac, port in zip(addresses, bracketed, macs, rows[f"{side}_port"].tolist(), strict=True)
-    ]
+    protocols = by_category(rows["protocol"], str)
+    ports = rows[f"{side}_port"].tolist()
+    texts = [_end(*parts) for parts in zip(addresses, macs, protocols, ports, strict=True)]
     return texts, dimmed(texts)
+
+
+def _end(address: str, mac: str, protocol: str, port: int) -> str:
+    if address == NULL:
+        return mac
+    if port is pd.NA:
+        return address
+    if protocol.startswith("icmp"):
+        return f"{address} id {port}"
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def dimmed(texts: Sequence[str]) -> list[str | None] | None:

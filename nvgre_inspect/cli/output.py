@@ -1,0 +1,121 @@
+"""Where a table goes and in which format: text for people, or CSV, JSON, JSON lines, Parquet; stdout or a file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nvgre_inspect.cli import terminal
+from nvgre_inspect.cli.analysis import explained, say
+from nvgre_inspect.cli.arguments import FORMATS
+from nvgre_inspect.cli.errors import USAGE, CommandError
+from nvgre_inspect.cli.layout import Layout
+from nvgre_inspect.cli.present import Presenter
+from nvgre_inspect.cli.terminal import Paint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nvgre_inspect.config import Config
+    from nvgre_inspect.model.columns import Table
+    from nvgre_inspect.reports.output import Writable
+
+#: Rows that become text at a time; the first of them decide the layout.
+TEXT_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One table's way out, decided before anything is read."""
+
+    table: Table
+    #: The columns that were asked for; None: all of them, or for people the usual ones.
+    fields: Sequence[str] | None
+    #: The columns that rows are sorted by.
+    important: Sequence[str]
+    #: A key of FORMATS; None: text for people.
+    format: str | None
+    #: `-` is standard output.
+    path: str
+    force: bool
+    inputs: Sequence[str]
+    quiet: bool
+    color: str
+    time: str
+    settings: Config
+
+    @classmethod
+    def chosen(
+        cls,
+        arguments: argparse.Namespace,
+        settings: Config,
+        table: Table,
+        fields: Sequence[str] | None,
+        important: Sequence[str] = (),
+    ) -> Output:
+        """What the arguments ask for. Raises CommandError if it makes no sense."""
+        path = arguments.output or "-"
+        suffix = path.rpartition(".")[2].lower()
+        kind = arguments.format or (suffix if suffix in FORMATS and path != suffix else None)
+        if kind == "parquet" and path == "-" and terminal.is_terminal(sys.stdout):
+            raise CommandError(
+                f"nvgre-inspect {table.name}: Parquet is binary: use -o PATH, or redirect the output", USAGE
+            )
+        return cls(
+            table=table,
+            fields=fields,
+            important=important,
+            format=kind,
+            path=path,
+            force=arguments.force,
+            inputs=arguments.files,
+            quiet=arguments.quiet,
+            color=arguments.color or settings.options.color,
+            time=arguments.time or settings.options.time,
+            settings=settings,
+        )
+
+    @contextmanager
+    def opened(self) -> Iterator[Writable]:
+        """The stream to write to: a file appears as a whole at the end, or not at all if the body raises."""
+        from nvgre_inspect.reports.output import replacing
+
+        sys.stdout.flush()
+        with explained(), replacing(self.path, force=self.force, inputs=self.inputs) as stream:
+            yield stream
+
+    def write(self, frames: Iterable[pd.DataFrame], stream: Writable) -> int:
+        """Write all rows; return how many."""
+        if self.format is None:
+            return self._write_text(frames, stream)
+        from nvgre_inspect.reports.formats import WRITERS
+
+        return WRITERS[self.format](frames, self.table, stream, self.fields)
+
+    def _write_text(self, frames: Iterable[pd.DataFrame], stream: Writable) -> int:
+        to_stdout = self.path == "-"
+        paint = Paint.choose(self.color, sys.stdout) if to_stdout else Paint(enabled=self.color == "always")
+        limit = terminal.width(sys.stdout) if to_stdout else None
+        encoding = (sys.stdout.encoding if to_stdout else None) or "utf-8"
+        present = Presenter(self.table, self.settings.names, self.time, self.fields, important=self.important)
+        layout: Layout | None = None
+        rows = 0
+        for frame in frames:
+            for start in range(0, len(frame), TEXT_ROWS):
+                columns = present(frame.iloc[start : start + TEXT_ROWS])
+                lines: list[str] = []
+                if layout is None:
+                    layout = Layout.choose(columns, limit)
+                    lines.extend(layout.head(columns, paint))
+                else:
+                    layout.widen(columns)
+                lines.extend(layout.rows(columns, paint))
+                stream.write(("\n".join(lines) + "\n").encode(encoding, "backslashreplace"))
+                rows += len(columns[0].texts)
+        if layout is not None and layout.dropped and not self.quiet:
+            say(f"left out for lack of width: {', '.join(reversed(layout.dropped))} (--fields chooses what is shown)")
+        return rows
