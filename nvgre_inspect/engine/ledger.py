@@ -109,6 +109,7 @@ class LedgerAccountant:
         arrays["frame_flow"] = np.zeros(0, dtype=np.int32)
         arrays["last_ns"] = np.zeros(0, dtype=np.int64)
         self._ledger = Ledger(**arrays)
+        self._note_room()
         self._frames = 0
         self._position = np.zeros(0, dtype=np.int64)
         self._scratch = (
@@ -193,6 +194,14 @@ class LedgerAccountant:
                     lookup.rehash(hashes, used, index)
                 new[f"{_INDEXES[name]}_index"] = index
         self._ledger = ledger._replace(**new)
+        self._note_room()
+
+    def _note_room(self) -> None:
+        meta = self._ledger.meta[0]
+        for name in _TABLES:
+            rows = len(getattr(self._ledger, name))
+            at_cap = name in _CAPS and rows >= int(meta[f"max_{name}"]) + 1
+            meta[f"room_{name}"] = np.iinfo(np.int64).max if at_cap else rows
 
 
 def _chained(rows: Any, field: str) -> Any:

@@ -23,27 +23,26 @@ PLAIN = 3
 
 
 @jit
-def has_room(m, ledger):
-    """Whether every table has room for the next frame and for all frames that it may set free."""
-    rows = (m.n_waiting + 2) * ROWS_PER_FRAME
+def has_room(m):
+    """Whether every table has room for the next frame and for all frames that it may set free.
+
+    Capacities stand in `m`: to hand over all the arrays costs more than the rest of a frame's work.
+    """
+    frames = m.n_waiting + 2
+    rows = frames * ROWS_PER_FRAME
     return (
-        _room(m.n_stacks + rows, len(ledger.stacks), m.max_stacks)
-        and _room(m.n_addresses + rows, len(ledger.addresses), m.max_addresses)
-        and m.n_paths + rows < len(ledger.paths)
-        and _room(m.n_tunnels + rows, len(ledger.tunnels), m.max_tunnels)
-        and _room(m.n_flows + rows, len(ledger.flows), m.max_flows)
-        and _room(m.n_placements + rows, len(ledger.placements), m.max_placements)
-        and _room(m.n_endpoints + rows, len(ledger.endpoints), m.max_endpoints)
-        and m.n_endpoint_pas + rows <= len(ledger.endpoint_pas)
-        and _room(m.n_series + rows, len(ledger.series), m.max_series)
-        and m.n_anomalies + (m.n_waiting + 2) * ANOMALIES_PER_FRAME <= len(ledger.anomalies)
-        and m.n_gaps + rows <= len(ledger.gaps)
+        m.n_stacks + rows <= m.room_stacks
+        and m.n_addresses + rows <= m.room_addresses
+        and m.n_paths + rows <= m.room_paths
+        and m.n_tunnels + rows <= m.room_tunnels
+        and m.n_flows + rows <= m.room_flows
+        and m.n_placements + rows <= m.room_placements
+        and m.n_endpoints + rows <= m.room_endpoints
+        and m.n_endpoint_pas + rows <= m.room_endpoint_pas
+        and m.n_series + rows <= m.room_series
+        and m.n_anomalies + frames * ANOMALIES_PER_FRAME <= m.room_anomalies
+        and m.n_gaps + rows <= m.room_gaps
     )
-
-
-@jit
-def _room(wanted, capacity, limit):
-    return wanted <= capacity or capacity >= limit
 
 
 @jit
@@ -405,7 +404,7 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
             base = offset[i]
             fragment = G.is_fragment(r)
             if not prepared:
-                if not has_room(m, ledger):
+                if not has_room(m):
                     return i
                 # 1. time
                 if r.ts_ns < last_ns[r.interface]:

@@ -121,6 +121,18 @@ META = np.dtype(
         ("gaps_per_direction", "i8"),
         ("max_sets", "i8"),
         ("max_waiting", "i8"),
+        # rows that there is room for; a table at its cap has room for ever
+        ("room_stacks", "i8"),
+        ("room_addresses", "i8"),
+        ("room_paths", "i8"),
+        ("room_flows", "i8"),
+        ("room_placements", "i8"),
+        ("room_tunnels", "i8"),
+        ("room_endpoints", "i8"),
+        ("room_endpoint_pas", "i8"),
+        ("room_series", "i8"),
+        ("room_anomalies", "i8"),
+        ("room_gaps", "i8"),
         # rows that did not fit
         ("lost_stacks", "i8"),
         ("lost_addresses", "i8"),
