@@ -368,12 +368,12 @@ PLACEMENTS = Table(
 
 TIMELINE = Table(
     "timeline",
-    "one interval with packets, of one tenant (no vsid: of one tunnel); they widen as a capture grows",
+    "one interval of one tenant on one tunnel, if it has packets; intervals widen as a capture grows",
     (
         _time("start", "Start of the interval", rank=1),
         _ENCAP,
         _VSID,
-        _integer("tunnel", "Number of the tunnel, where there is no vsid", nullable=True, rank=2),
+        _integer("tunnel", "Number of the tunnel; null: outside any", nullable=True, rank=2),
         _integer("packets", "Packets", rank=1),
         _integer("bytes", "Bytes of the tenant's frames", "bytes", rank=1),
         _integer("wire_bytes", "Bytes of the whole outer frames", "bytes", rank=3),
