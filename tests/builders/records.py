@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dissectors import anomalies, encaps
+from dissectors import encaps
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.record import RECORD
 
@@ -113,11 +113,15 @@ class Frames:
 
     def add(self, at_us: float, *fields: Fields, data: bytes = b"", **more: Any) -> None:
         """One frame; later dictionaries and keywords win."""
+        self.add_at(EPOCH_NS + round(at_us * US), *fields, data=data, **more)
+
+    def add_at(self, ts_ns: int, *fields: Fields, data: bytes = b"", **more: Any) -> None:
+        """One frame at a time that is not relative to EPOCH_NS."""
         merged: Fields = {"wire_len": 100}
         for part in (*fields, more):
             merged |= part
         merged.setdefault("inner_len", merged["wire_len"])
-        merged["ts_ns"] = EPOCH_NS + round(at_us * US)
+        merged["ts_ns"] = ts_ns
         self._frames.append((data, merged))
 
     def tcp(self, at_us: float, src: str, dst: str, flags: str, seq: int, *fields: Fields, **more: Any) -> None:
@@ -169,34 +173,17 @@ class Frames:
         return batch, records
 
 
-def underlay_first(src: str, dst: str, ident: int, length: int, inner: bytes = b"") -> tuple[bytes, Fields]:
-    """A frame that is the first fragment of an underlay packet: its bytes and fields."""
-    data = ipv4_header(src, dst, 47) + inner
-    fields = {
-        "anomalies": 1 << anomalies.UNDERLAY_FRAGMENT,
-        "n_ip": 1,
-        "frag_a_ip": 0,
-        "frag_a_id": ident,
-        "frag_a_len": length,
-        "frag_a_more": 1,
+def fragment_fields(ident: int, offset: int, length: int, *, more: bool, which: str = "a", layers: int = 0) -> Fields:
+    """Fields of the first (`a`, IP header 0) or the second (`b`, IP header 1) fragmented header of a frame."""
+    prefix = f"frag_{which}"
+    return {
+        f"{prefix}_ip": 0 if which == "a" else 1,
+        f"{prefix}_layers": layers,
+        f"{prefix}_id": ident,
+        f"{prefix}_off": offset,
+        f"{prefix}_len": length,
+        f"{prefix}_more": int(more),
     }
-    return data, fields
-
-
-def later_fragment(
-    src: str, dst: str, protocol: int, ident: int, offset: int, length: int, *, more: bool = False
-) -> tuple[bytes, Fields]:
-    """A frame that holds nothing but a later IPv4 fragment, as decoded: no ports, no layers."""
-    fields = ip_packet(src, dst, protocol) | {
-        "n_ip": 1,
-        "ip_id": ident,
-        "frag_a_ip": 0,
-        "frag_a_id": ident,
-        "frag_a_off": offset,
-        "frag_a_len": length,
-        "frag_a_more": int(more),
-    }
-    return ipv4_header(src, dst, protocol), fields
 
 
 def _set(record: Any, name: str, value: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from dissectors import anomalies
 from nvgre_inspect.model.account_options import AccountOptions
 from tests.builders.conversation import C, Conversation, S, account, counts
-from tests.builders.records import Frames, later_fragment, tunnel
+from tests.builders.records import TCP, Frames, fragment_fields, ip_packet, ipv4_header, tunnel
 
 
 @pytest.fixture(params=[(1000, 5000), (2**32 - 150, 2**32 - 150), (2**31 - 150, 0)], ids=["plain", "wrap", "half"])
@@ -340,11 +340,11 @@ def test_after_a_fragmented_segment_nothing_is_concluded_from_the_next() -> None
     """Only the first fragment's length is known: no gap behind it, nothing unseen in its acknowledgement."""
     talk = Conversation(tunnelled=False)
     talk.handshake()
-    data, first = later_fragment("10.0.0.1", "10.0.0.2", 6, 7, 0, 120, more=True)
-    fragment = {name: value for name, value in first.items() if name.startswith(("frag", "n_ip"))}
-    talk.client(1000, "P", 1, ack=1, length=100, data=data, **fragment)
-    data, later = later_fragment("10.0.0.1", "10.0.0.2", 6, 7, 120, 80)
-    talk.frames.add(1001, later, data=data)
+    header = ipv4_header("10.0.0.1", "10.0.0.2", TCP)
+    first = fragment_fields(7, 0, 120, more=True)
+    later = fragment_fields(7, 120, 80, more=False)
+    talk.client(1000, "P", 1, ack=1, length=100, data=header, n_ip=1, **first)
+    talk.frames.add(1001, ip_packet("10.0.0.1", "10.0.0.2", TCP), later, data=header, n_ip=1)
     talk.server(1100, "", 1, ack=181)
     talk.client(1200, "P", 181, ack=1, length=100)
     assert counts(talk.flow_so_far(), C) == {}
