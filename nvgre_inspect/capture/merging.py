@@ -102,10 +102,8 @@ class Merge(Iterator[PacketBatch]):
             limit = min((int(cursor.keys[-1]), cursor.number) for cursor in waiting)
             parts = [(cursor.number, *cursor.take(limit)) for cursor in waiting]
             merged = _interleave([(self._with_rows(batch, i), keys) for i, batch, keys in parts if len(batch)])
-            del parts
             for start in range(0, len(merged), BATCH_FRAMES):
                 yield select(merged, slice(start, start + BATCH_FRAMES))
-            del merged  # a reader uses its buffer again when nobody holds a batch in it
             for cursor in waiting:
                 if cursor.used_up:
                     cursor.advance()
@@ -131,7 +129,6 @@ class _Cursor:
 
     def advance(self) -> None:
         """Go to the next batch, None after the last."""
-        self.batch = None  # lets the reader use its buffer again
         self.batch = next(self.batches, None)
         self.at = 0
         if self.batch is None:

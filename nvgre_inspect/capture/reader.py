@@ -178,13 +178,12 @@ class CaptureReader:
             raise RuntimeError("a capture is read through once; open it again")
         self._started = True
         if self._format is None:
-            self._end_within(len(self._head), 0, _HEAD)
+            self._end_within(0, len(self._head), _HEAD, "its header, before frame 1,")
             return
         yield from self._read(self._format, keep, chunk)
 
     def _read(self, form: Format, keep: Keep | None, chunk: int) -> Iterator[PacketBatch]:
-        buffers = _Buffers(chunk)
-        buf = buffers.take(max(chunk, len(self._head)))
+        buf = np.empty(max(chunk, len(self._head)), np.uint8)
         # `base` is the position in the file of buf[0]; buf[start:filled] waits to be walked.
         base, start, filled = 0, form.start, len(self._head)
         buf[:filled] = np.frombuffer(self._head, np.uint8)
@@ -195,28 +194,27 @@ class CaptureReader:
                 batch = self._batch(buf[:filled], walked, base, keep)
                 if batch is not None:
                     yield batch
-                del batch  # a buffer is used again when nobody holds a batch in it
-            start, status, need = walked.next, walked.status, walked.need
+            start, status, need, problem = walked.next, walked.status, walked.need, walked.problem
             if status == cf.OTHER:
-                self._damaged(base + start, f"is damaged: {walked.problem}")
+                where = f"at byte {base + start}, frame {self.frames + 1}"
+                self._damaged(base + start, f"is damaged {where}: {problem}")
                 return
-            del walked
             if status == cf.FULL:
                 continue
             if len(buf) - filled < max(chunk // 2, need - (filled - start)):
                 tail = buf[start:filled]
                 # A length is a claim: the buffer grows towards it only as fast as data comes.
-                buf = buffers.take(max(chunk, min(need, 2 * len(buf))))
+                buf = np.empty(max(chunk, min(need, 2 * len(buf))), np.uint8)
                 buf[: len(tail)] = tail
                 base, start, filled = base + start, 0, len(tail)
-                del tail
             count = self._stream.readinto(buf.data[filled:])
             filled += count
             if count == 0:
                 if self._stream.failure is not None:
-                    self._damaged(base + filled, self._stream.failure)
+                    where = f"(byte {base + filled}, frame {self.frames + 1})"
+                    self._damaged(base + filled, f"{self._stream.failure} {where}")
                 elif filled > start:
-                    self._end_within(base + start, filled - start, need)
+                    self._end_within(base + start, filled - start, need, f"frame {self.frames + 1}")
                 return
 
     def _use_compiled(self) -> bool:
@@ -265,19 +263,16 @@ class CaptureReader:
         for number, clamped in walked.clamped.items():
             self.interfaces[number].clamped += clamped
 
-    def _end_within(self, position: int, there: int, need: int) -> None:
-        self._damaged(
-            position + there,
-            f"ends early: of the {max(need, there + 1)} bytes at byte {position}, {there} are there",
-        )
+    def _end_within(self, position: int, there: int, need: int, what: str) -> None:
+        """The file ends `there` bytes into something at `position` that takes `need` bytes."""
+        end = position + there
+        self._damaged(end, f"ends early, at byte {end}: {there} of {need} bytes of {what} are there")
 
     def _damaged(self, position: int, what: str) -> None:
-        frame = self.frames + 1
-        read = f"the {self.frames} frames before were read"
-        sentence = f"{self.name} {what} (byte {position}, frame {frame}); {read}"
-        self.damage = Damage(position, frame, sentence)
+        read = f"{self.frames} frame{'s' * (self.frames != 1)} before it could be read"
+        self.damage = Damage(position, self.frames + 1, f"{self.name} {what}; {read}")
         for info in self.interfaces:
-            info.damage = sentence
+            info.damage = self.damage.sentence
 
     # --- reading again ---------------------------------------------------------------------------------
 
@@ -314,32 +309,6 @@ class CaptureReader:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-class _Buffers:
-    """Chunk buffers, used again when no batch looks at them any more: fresh memory costs time."""
-
-    _POOLED = 4
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._pool: list[npt.NDArray[np.uint8]] = []
-
-    def take(self, size: int) -> npt.NDArray[np.uint8]:
-        """A buffer of at least `size` bytes that nothing else refers to, with arbitrary content."""
-        if size <= self._size:
-            for i in range(len(self._pool)):
-                if sys.getrefcount(self._pool[i]) == _IDLE:
-                    return self._pool[i]
-        buffer = np.empty(max(size, self._size), np.uint8)
-        if size <= self._size and len(self._pool) < self._POOLED:
-            self._pool.append(buffer)
-        return buffer
-
-
-#: What sys.getrefcount says of a list's element that nothing else refers to (differs between Python
-#: versions).
-_IDLE = sys.getrefcount([np.empty(0, np.uint8)][0])
 
 
 def select(batch: PacketBatch, choice: npt.NDArray[np.bool_] | slice) -> PacketBatch:

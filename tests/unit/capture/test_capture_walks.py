@@ -144,6 +144,15 @@ def test_clock_arrays_equal_exact_integers(resolution, offset, units):
     assert ns.dtype == np.int64
 
 
+def test_kept_batches_stay_as_they_are(write):
+    data = [frame(i, 50) for i in range(2000)]
+    path = write(pcap(data))
+    with open_capture(path) as reader:
+        kept = list(reader.batches(chunk=4096))
+        assert [batch.frame(i) for batch in kept for i in range(len(batch))] == data
+        assert len({id(batch.buffer.base) for batch in kept}) > 10
+
+
 # --- the walk is chosen by size ------------------------------------------------------------------------------------
 
 
