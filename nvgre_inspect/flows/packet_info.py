@@ -1,9 +1,9 @@
 """The `info` column of `packets`: what the innermost packet says, in one line, worded as in Wireshark's Info column.
 
-TCP, UDP and echo come from the record, whole batches at a time; every other frame is walked by `dissectors.stack`.
+TCP, UDP and echo come from the record, whole batches at a time; of a SYN the TCP header is parsed for its options;
+every other frame is walked by `dissectors.stack`.
 
-Limits: of TCP options only maximum segment size and window scale of a SYN are shown; sequence numbers are as on the
-wire.
+Limits: TCP options are shown of a SYN only; sequence numbers are as on the wire.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dissectors import offsets
+from dissectors.anomalies import LINKTYPE_UNSUPPORTED, TCP_HEADER_LENGTH_INVALID
 from dissectors.registry import Registry
 from dissectors.stack import dissect
-from dissectors.tcp import flag_names
+from dissectors.tcp import TCP, flag_names
 from dissectors.udp import APPLICATIONS
+from nvgre_inspect.capture.linktype import linktype_name
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.options import DecodeOptions
 
 _FLAGS = pa.array([flag_names(flags) for flags in range(256)])
-#: RFC 7323 section 2.3: larger shift counts are taken as 14.
-_MAX_SHIFT = 14
+#: Bytes: the data offset has four bits.
+_MAX_TCP_HEADER = 60
 
 
 def _applications() -> tuple[npt.NDArray[np.int64], pa.Array]:
@@ -51,9 +53,11 @@ def info_texts(
     """One line for each of `frames` (rows of the batch); `records` are theirs, in the same order."""
     texts = np.full(len(frames), "", dtype=object)
     rest = np.ones(len(frames), bool)
+    tcp, syn = _is_tcp(records, registry), (records["tcp_flags"] & offsets.TCP_SYN) != 0
     kinds = (
-        (_is_tcp(records, registry), _tcp_texts),
-        (_is_udp(records, registry), _udp_texts),
+        (tcp & ~syn, _tcp_texts),
+        (tcp & syn, _syn_texts),
+        (_is_udp(records, options, registry), _udp_texts),
         (_is_echo(batch, records, frames), _echo_texts),
     )
     for chosen, make in kinds:
@@ -69,7 +73,7 @@ def info_texts(
             options.gre_key,  # type: ignore[arg-type]  # DecodeOptions checks that it is one of GRE_KEYS
             registry,
         )
-        texts[row] = _safe(stack.info)
+        texts[row] = _safe(stack.info) or _undecoded(records[row])
     return texts.tolist()
 
 
@@ -78,21 +82,36 @@ def _safe(text: str) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
+def _undecoded(record: np.void) -> str:
+    """What can be said of a frame that no dissector has a word for."""
+    if int(record["anomalies"]) >> LINKTYPE_UNSUPPORTED & 1:
+        return f"link type {linktype_name(int(record['linktype']))}: not decoded"
+    return f"{int(record['cap_len'])} bytes captured" if record["cap_len"] < record["wire_len"] else ""
+
+
 def _leaf(records: npt.NDArray[np.void], ports: Any) -> npt.NDArray[np.bool_]:
     """Whether a port announces a protocol that has a dissector of its own."""
     known = np.array(list(ports), np.int64)
-    return np.isin(records["src_port"], known) | np.isin(records["dst_port"], known)
+    found: npt.NDArray[np.bool_] = np.isin(records["src_port"], known) | np.isin(records["dst_port"], known)
+    return found
 
 
 def _is_tcp(records: npt.NDArray[np.void], registry: Registry) -> npt.NDArray[np.bool_]:
-    chosen: npt.NDArray[np.bool_] = (records["protocol"] == offsets.IPPROTO_TCP) & (records["tcp_ok"] == 1)
-    return chosen & ~_leaf(records, registry.leaves.tcp)
+    fixed = (records["protocol"] == offsets.IPPROTO_TCP) & (records["tcp_ok"] == 1)
+    # Where the header's length is wrong the walk knows what of it is there.
+    sound = (records["anomalies"] >> TCP_HEADER_LENGTH_INVALID & 1) == 0
+    chosen: npt.NDArray[np.bool_] = fixed & sound & ~_leaf(records, registry.leaves.tcp)
+    return chosen
 
 
-def _is_udp(records: npt.NDArray[np.void], registry: Registry) -> npt.NDArray[np.bool_]:
+def _is_udp(records: npt.NDArray[np.void], options: DecodeOptions, registry: Registry) -> npt.NDArray[np.bool_]:
+    tunnels = np.frombuffer(options.tables.udp, np.uint8)
     ports = (records["src_port"] >= 0) & (records["dst_port"] >= 0)
-    chosen: npt.NDArray[np.bool_] = ports & (records["protocol"] == offsets.IPPROTO_UDP) & (records["payload_len"] >= 0)
-    return chosen & ~_leaf(records, registry.leaves.udp)
+    whole = ports & (records["protocol"] == offsets.IPPROTO_UDP) & (records["payload_len"] >= 0)
+    # A tunnel of which no more could be decoded has something better to say than UDP.
+    plain = (tunnels[records["dst_port"]] == 0) & (tunnels[records["src_port"]] == 0)
+    chosen: npt.NDArray[np.bool_] = whole & plain & ~_leaf(records, registry.leaves.udp)
+    return chosen
 
 
 def _is_echo(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -122,7 +141,6 @@ def _word(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.NDArray
 
 def _tcp_texts(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.NDArray[np.int64]) -> pa.Array:
     flags = records["tcp_flags"]
-    shift = np.minimum(np.maximum(records["tcp_wscale"], 0), _MAX_SHIFT).astype(np.int64)
     return pc.binary_join_element_wise(
         _number(records["src_port"]),
         " → ",
@@ -137,9 +155,19 @@ def _tcp_texts(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.ND
         _labelled("Urg", _word(batch, records, frames, 18), (flags & offsets.TCP_URG) != 0),
         " Len=",
         _number(np.maximum(records["payload_len"], 0)),
-        _labelled("MSS", records["tcp_mss"], records["tcp_mss"] >= 0),
-        _labelled("WS", np.int64(1) << shift, records["tcp_wscale"] >= 0),
         "",
+    )
+
+
+def _syn_texts(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.NDArray[np.int64]) -> pa.Array:
+    starts = (batch.offset[frames] + records["l4_off"]).tolist()
+    ends = (batch.offset[frames] + batch.caplen[frames]).tolist()
+    lengths = records["payload_len"].tolist()
+    return pa.array(
+        [
+            TCP(batch.buffer[start : min(end, start + _MAX_TCP_HEADER)].tobytes()).info(max(length, 0))
+            for start, end, length in zip(starts, ends, lengths, strict=True)
+        ]
     )
 
 
