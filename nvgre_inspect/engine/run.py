@@ -1,0 +1,235 @@
+"""Engine: batches in, States out. Chooses the reference or the kernels, and uses two cores for the latter.
+
+Small inputs go through `reference/`, which needs no numba: importing that and loading compiled kernels costs about a
+second, compiling them for the first time about twenty. What small means is decided on the first frames, before anything is
+accounted, so that one engine does all of an input.
+
+With the kernels a thread reads and decodes while the caller's thread accounts. Decoding is stateless and takes about as long
+as accounting, the order stays as it is, and no state is shared: the simplest way to use two cores.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from nvgre_inspect.kernels import compiled
+from nvgre_inspect.model.account_options import AccountOptions
+from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.options import DecodeOptions
+from nvgre_inspect.model.record import RECORD
+from nvgre_inspect.model.state import State
+
+Which = Literal["auto", "reference", "kernels"]
+WHICH: tuple[str, ...] = get_args(Which)
+Records = npt.NDArray[np.void]
+#: Chooses frames before anything is counted: (batch, its records, number of its first frame from 1) -> bool per frame.
+Choose = Callable[[PacketBatch, Records, int], npt.NDArray[np.bool_]]
+
+#: Frames up to which the reference (some 50 µs each) is done before the kernels have been loaded, or compiled.
+_SMALL_WARM = 15_000
+_SMALL_COLD = 150_000
+#: Frames are held until that is known; no more than this many bytes of them.
+_HELD_BYTES = 64 << 20
+#: Decoded batches that may wait for accounting.
+_AHEAD = 4
+
+
+class _Decoder(Protocol):
+    def decode(self, batch: PacketBatch) -> Records: ...
+
+
+class _Accountant(Protocol):
+    def account(self, batch: PacketBatch, records: Records) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def state(self) -> State: ...
+
+
+class _ReferenceDecoder:
+    def __init__(self, options: DecodeOptions) -> None:
+        from nvgre_inspect.reference.decode import decode
+
+        self._decode = decode
+        self._options = options
+
+    def decode(self, batch: PacketBatch) -> Records:
+        records: Records = np.empty(len(batch), dtype=RECORD)
+        self._decode(batch, self._options, records)
+        return records
+
+
+class Engine:
+    """One run over one input."""
+
+    def __init__(
+        self,
+        decode: DecodeOptions | None = None,
+        account: AccountOptions | None = None,
+        *,
+        which: Which = "auto",
+        choose: Choose | None = None,
+        on_compile: Callable[[], None] | None = None,
+    ) -> None:
+        """`choose` narrows what is counted; `on_compile` is called before a first compilation (20 s)."""
+        self._decode_options = decode or DecodeOptions()
+        self._account_options = account or AccountOptions()
+        self._which = which
+        self._choose = choose
+        self._on_compile = on_compile
+        self._accountant: _Accountant | None = None
+        self._numbers: list[npt.NDArray[np.int64]] = []
+        #: Frames read so far, chosen or not.
+        self.frames = 0
+
+    @property
+    def uses_kernels(self) -> bool | None:
+        """Which engine does the work; None before that is decided."""
+        return None if self._accountant is None else self._which == "kernels"
+
+    def decoder(self) -> _Decoder:
+        """A decoder of the kind that this engine uses, for decoding frames again."""
+        if self._which == "kernels":
+            from nvgre_inspect.engine.decoder import KernelDecoder
+
+            return KernelDecoder(self._decode_options)
+        return _ReferenceDecoder(self._decode_options)
+
+    def process(self, batches: Iterable[PacketBatch]) -> Iterator[None]:
+        """Decode and account all batches; yields after each, when `state` may be asked for."""
+        batches = iter(batches)
+        if self._which == "auto":
+            self._which, batches = _decide(batches)
+        if self._which == "kernels":
+            if self._on_compile is not None and not compiled.is_warm("decode", "account"):
+                self._on_compile()
+            from nvgre_inspect.engine.ledger import LedgerAccountant
+
+            self._accountant = LedgerAccountant(self._account_options)
+            decoded = _ahead(self._decoded(batches))
+        else:
+            from nvgre_inspect.reference.account import Accountant
+
+            self._accountant = Accountant(self._account_options)
+            decoded = self._decoded(batches)
+        try:
+            for batch, records, frames in decoded:
+                self._accountant.account(batch, records)
+                self.frames = frames
+                yield
+        finally:
+            decoded.close()
+        self._accountant.finish()
+
+    def state(self) -> State:
+        """What is known now. Frame numbers in it are those of the input, also where frames were left out."""
+        if self._accountant is None:
+            raise RuntimeError("nothing was processed yet")
+        state = self._accountant.state()
+        numbers = self.numbers(state.frames)
+        if numbers is not None:
+            for name in ("first_frame", "last_frame"):
+                state.anomalies[name] = numbers[state.anomalies[name] - 1]
+        return state
+
+    def numbers(self, frames: int) -> npt.NDArray[np.int64] | None:
+        """int64[frames]: the number (from 1) of each frame that was counted; None where all were."""
+        if self._choose is None:
+            return None
+        joined = np.concatenate([np.zeros(0, np.int64), *self._numbers])
+        self._numbers = [joined]
+        return joined[:frames]
+
+    def _decoded(self, batches: Iterator[PacketBatch]) -> Iterator[tuple[PacketBatch, Records, int]]:
+        decoder = self.decoder()
+        frames = 0
+        for whole in batches:
+            batch, records = whole, decoder.decode(whole)
+            if self._choose is not None:
+                chosen = np.flatnonzero(self._choose(batch, records, frames + 1))
+                self._numbers.append(chosen + (frames + 1))
+                batch, records = part(batch, chosen), records[chosen]
+            frames += len(whole)
+            yield batch, records, frames
+
+
+def part(batch: PacketBatch, chosen: npt.NDArray[np.int64] | slice) -> PacketBatch:
+    """The chosen frames of a batch, in the same buffer."""
+    return PacketBatch(
+        batch.buffer,
+        batch.offset[chosen],
+        batch.caplen[chosen],
+        batch.wirelen[chosen],
+        batch.ts_ns[chosen],
+        batch.linktype[chosen],
+        batch.interface[chosen],
+        batch.position[chosen],
+    )
+
+
+def _decide(batches: Iterator[PacketBatch]) -> tuple[Which, Iterator[PacketBatch]]:
+    """Look at the first frames: the engine for this input, and all of its batches."""
+    small = _SMALL_WARM if compiled.is_warm("decode", "account") else _SMALL_COLD
+    held: list[PacketBatch] = []
+    frames = size = 0
+    for batch in batches:
+        held.append(batch)
+        frames += len(batch)
+        size += len(batch.buffer)
+        if frames > small or size > _HELD_BYTES:
+            return "kernels", chain(_released(held), batches)
+    return "reference", _released(held)
+
+
+def _released(held: list[PacketBatch]) -> Iterator[PacketBatch]:
+    """The batches in order, each let go when the next one is asked for."""
+    held.reverse()
+    while held:
+        yield held.pop()
+
+
+class _Failure:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _ahead(items: Iterator[tuple[PacketBatch, Records, int]]) -> Iterator[tuple[PacketBatch, Records, int]]:
+    """The same items, made by a thread up to `_AHEAD` in advance. Closing the generator ends the thread."""
+    ready: queue.Queue[tuple[PacketBatch, Records, int] | _Failure | None] = queue.Queue(_AHEAD)
+    stop = threading.Event()
+
+    def put(item: tuple[PacketBatch, Records, int] | _Failure | None) -> bool:
+        while not stop.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put(item):
+                    return
+            put(None)
+        except BaseException as error:  # handed to the caller's thread, which raises it
+            put(_Failure(error))
+
+    thread = threading.Thread(target=work, name="nvgre-inspect-decode", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, _Failure):
+                raise item.error
+            yield item
+    finally:
+        stop.set()
+        thread.join()

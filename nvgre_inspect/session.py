@@ -1,0 +1,490 @@
+"""Session: captures in, Snapshots out. The one facade that the command line, the TUI and notebooks use.
+
+    with nvgre_inspect.open("capture.pcapng") as session:
+        session.flows.sort_values("retransmissions_fwd")
+
+`read` reads everything at once, `steps` a batch at a time, for those who want to look in between (`snapshot`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dissectors import registry as dissector_registry
+from nvgre_inspect.capture import CaptureError, Merge, linktype_name, merge, open_capture
+from nvgre_inspect.engine.run import WHICH, Engine, Which
+from nvgre_inspect.flows.filter import Filter, compile_filter
+from nvgre_inspect.model.account_options import AccountOptions
+from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.names import Names
+from nvgre_inspect.model.options import GRE_KEYS, DecodeOptions
+from nvgre_inspect.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dissectors.stack import Stack
+    from nvgre_inspect.capture import CaptureReader
+    from nvgre_inspect.model.source import Frame, InterfaceInfo
+
+#: Copies of packets are worth a word to the user from this many on, and from this part of all packets on.
+_COPIES_MIN = 20
+_COPIES_PART = 0.05
+
+
+class UsageError(ValueError):
+    """The user asked for something that does not exist; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What a user can choose; the command line's options by the same names."""
+
+    #: Only frames of this interface: its name in the capture, or its row in the captures table.
+    interface: str | None = None
+    #: `-R`: only frames that pass this filter, before anything is counted.
+    read_filter: str | None = None
+    #: Read at most this many frames.
+    count: int | None = None
+    #: `-d`: "udp.port==8473,vxlan".
+    decode_as: Sequence[str] = ()
+    #: "auto", "nvgre" or "key32".
+    gre_key: str = "auto"
+    #: Seconds after which a flow that is not TCP ends; 0: never.
+    idle_timeout: float = 120.0
+    #: Files with dissectors of the user's own.
+    dissectors: Sequence[str | Path] = ()
+    names: Names = field(default_factory=Names)
+    #: "auto", "reference" or "kernels".
+    engine: str = "auto"
+    #: Keep what comes from a pipe in a temporary file, so that `packets` and `frame` can go back to it.
+    spool: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far reading has come."""
+
+    bytes_read: int
+    #: None: a pipe, whose end is not known.
+    total_bytes: int | None
+    packets: int
+    elapsed_s: float
+    #: "reading", or "compiling": the kernels, once per installation.
+    activity: str = "reading"
+
+
+Report = Callable[[Progress], None]
+
+
+def open_session(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    options: SessionOptions | None = None,
+    progress: Report | None = None,
+) -> Session:
+    """Open captures ("-": standard input); several are merged by time. Nothing is decoded yet.
+
+    Raises CaptureError for what is not a capture or cannot be opened, FilterError and UsageError for options that cannot
+    be used. Damage further on is no error: see `Session.damage`.
+    """
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    if not paths:
+        raise UsageError("no capture was given")
+    return Session(paths, options or SessionOptions(), progress)
+
+
+class Session:
+    """Open captures and what is known of them. A context manager; see `open_session`."""
+
+    def __init__(self, paths: Sequence[str | Path], options: SessionOptions, progress: Report | None) -> None:
+        self.options = options
+        self._paths = list(paths)
+        self._progress = progress
+        self._registry = _registry(options)
+        self._decode_options = _decode_options(options, self._registry.tables)
+        self._read_filter = compile_filter(options.read_filter, table=None) if options.read_filter else None
+        self._start_ns: int | None = None
+        self._began = time.monotonic()
+        self._done = False
+        self._readers = _open_all(self._paths, options)
+        self._merge = merge(self._readers)
+        self._engine = Engine(
+            self._decode_options,
+            AccountOptions(idle_timeout_ns=self._decode_options.idle_timeout_ns),
+            which=_which(options.engine),
+            choose=self._choose if options.interface is not None or self._read_filter is not None else None,
+            on_compile=lambda: self._report("compiling"),
+        )
+        self._snapshot: Snapshot | None = None
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self) -> Session:
+        """Read to the end. KeyboardInterrupt passes through; what was read until then can be used."""
+        for _ in self.steps():
+            pass
+        return self
+
+    def steps(self) -> Iterator[None]:
+        """Read on, batch by batch; `snapshot` may be asked for in between. Can be called once."""
+        self._began = time.monotonic()
+        for _ in self._engine.process(_limited(self._merge, self.options.count)):
+            self._snapshot = None
+            self._report("reading")
+            yield
+        self._snapshot = None
+        self._done = True
+        self._check_interface()
+
+    def _report(self, activity: str) -> None:
+        if self._progress is None:
+            return
+        totals = [reader.total_bytes for reader in self._readers]
+        known = [total for total in totals if total is not None]
+        self._progress(
+            Progress(
+                sum(reader.bytes_read for reader in self._readers),
+                sum(known) if len(known) == len(totals) else None,
+                self._engine.frames,
+                time.monotonic() - self._began,
+                activity,
+            )
+        )
+
+    def _choose(self, batch: PacketBatch, records: npt.NDArray[np.void], first: int) -> npt.NDArray[np.bool_]:
+        """Frames of the interface and the -R filter that were asked for."""
+        chosen = np.ones(len(batch), dtype=bool)
+        if self._start_ns is None and len(batch):
+            self._start_ns = int(batch.ts_ns[0])
+        if self.options.interface is not None:
+            rows = [row for row, info in enumerate(self._merge.interfaces) if self._is_asked_for(row, info)]
+            chosen &= np.isin(batch.interface, rows)
+        if self._read_filter is not None and chosen.any():
+            chosen &= self._read_filter.packet_mask(
+                batch, records, first, self._start_ns or 0, options=self._decode_options
+            )
+        return chosen
+
+    def _is_asked_for(self, row: int, info: InterfaceInfo) -> bool:
+        return self.options.interface in (info.name, str(row))
+
+    def _check_interface(self) -> None:
+        interfaces = self._merge.interfaces
+        if self.options.interface is None or not interfaces:
+            return
+        if not any(self._is_asked_for(row, info) for row, info in enumerate(interfaces)):
+            there = ", ".join(f"{row} {info.name}".rstrip() for row, info in enumerate(interfaces[:20]))
+            raise UsageError(f"no interface {self.options.interface!r} in the capture; there are: {there}")
+
+    # --- tables ------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """The tables as of now. The same object until more was read."""
+        if self._snapshot is None:
+            from nvgre_inspect.flows.tables import snapshot
+
+            self._snapshot = snapshot(
+                self._engine.state(), self._merge.interfaces, self.options.names, self._decode_options
+            )
+        return self._snapshot
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table by name; reads to the end first if nothing was read yet."""
+        self._need_read()
+        return self.snapshot().table(name)
+
+    @property
+    def captures(self) -> pd.DataFrame:
+        """One row per file and interface."""
+        return self.table("captures")
+
+    @property
+    def flows(self) -> pd.DataFrame:
+        """One row per conversation of the innermost packets."""
+        return self.table("flows")
+
+    @property
+    def tenants(self) -> pd.DataFrame:
+        """One row per (encap, vsid)."""
+        return self.table("tenants")
+
+    @property
+    def tunnels(self) -> pd.DataFrame:
+        """One row per (encap, PA pair)."""
+        return self.table("tunnels")
+
+    @property
+    def endpoints(self) -> pd.DataFrame:
+        """One row per tenant address, with the PAs behind which it was seen."""
+        return self.table("endpoints")
+
+    @property
+    def placements(self) -> pd.DataFrame:
+        """Which tunnel, direction and FlowID carried which flow."""
+        return self.table("placements")
+
+    @property
+    def timeline(self) -> pd.DataFrame:
+        """Traffic over time per tenant and tunnel."""
+        return self.table("timeline")
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """What is odd: one row per anomaly code and tunnel."""
+        return self.table("findings")
+
+    def _need_read(self) -> None:
+        if self._engine.uses_kernels is None:
+            self.read()
+
+    # --- packets -----------------------------------------------------------------------------------------------------
+
+    def packets(self, filter: str | None = None) -> Iterator[pd.DataFrame]:  # noqa: A002 (the option's name)
+        """The `packets` table in chunks: the frames that were counted and that pass `filter` (`-Y`).
+
+        Reads the input a second time, since a packet's flow is known only when all was counted.
+        """
+        chosen = compile_filter(filter, table="packets") if filter else None
+        self._need_read()
+        return self._packets(chosen)
+
+    def _packets(self, chosen: Filter | None) -> Iterator[pd.DataFrame]:
+        from nvgre_inspect.flows.packets import packet_table
+
+        snapshot = self.snapshot()
+        state = snapshot.state
+        numbers = self._engine.numbers(state.frames)
+        needs_flows = chosen is not None and chosen.needs_flows
+        flows = snapshot.flows if needs_flows else None
+        decoder = self._engine.decoder()
+        first = 1
+        at = 0
+        start_ns: int | None = None
+        for batch in _limited(self._again(), self._engine.frames):
+            if start_ns is None:
+                start_ns = int(batch.ts_ns[0])
+            records = decoder.decode(batch)
+            frame_flow = np.full(len(batch), -1, dtype=np.int64)
+            if numbers is None:
+                mask = np.ones(len(batch), dtype=bool)
+                frame_flow[:] = state.frame_flow[at : at + len(batch)]
+                at += len(batch)
+            else:
+                end = int(np.searchsorted(numbers, first + len(batch)))
+                places = numbers[at:end] - first
+                mask = np.zeros(len(batch), dtype=bool)
+                mask[places] = True
+                frame_flow[places] = state.frame_flow[at:end]
+                at = end
+            if chosen is not None:
+                mask &= chosen.packet_mask(
+                    batch,
+                    records,
+                    first,
+                    start_ns,
+                    flows,
+                    frame_flow if needs_flows else None,
+                    self._decode_options,
+                )
+            if mask.any():
+                yield packet_table(
+                    batch,
+                    records,
+                    frame_flow,
+                    first,
+                    select=mask,
+                    options=self._decode_options,
+                    registry=self._registry,
+                )
+            first += len(batch)
+
+    def frame(self, number: int) -> Frame:
+        """The frame of that number (from 1), read again. UsageError if there is none."""
+        if number >= 1 and not self._done and self._engine.uses_kernels is None:
+            return self._walk_to(self._merge, number)
+        known = self._engine.numbers(self._engine.frames)
+        state = self.snapshot().state
+        row = number - 1 if known is None else int(np.searchsorted(known, number))
+        if not 0 <= row < state.frames or (known is not None and known[row] != number):
+            raise UsageError(f"there is no packet {number}: the last one is {self._engine.frames}")
+        try:
+            return self._merge.read_frame(int(state.frame_position[row]))
+        except CaptureError:
+            # Compressed files are not kept decompressed; they can be read through again.
+            return self._walk_to(self._again(), number)
+
+    def _walk_to(self, batches: Iterator[PacketBatch], number: int) -> Frame:
+        from nvgre_inspect.model.source import Frame
+
+        first = 1
+        for batch in batches:
+            i = number - first
+            if i < len(batch):
+                return Frame(
+                    batch.frame(i),
+                    int(batch.ts_ns[i]),
+                    int(batch.wirelen[i]),
+                    int(batch.linktype[i]),
+                    int(batch.interface[i]),
+                    "",
+                )
+            first += len(batch)
+        raise UsageError(f"there is no packet {number}: the last one is {first - 1}")
+
+    def dissect(self, number: int) -> Stack:
+        """The frame of that number (from 1) taken apart, for people. UsageError if there is none.
+
+        Before anything was read, only the walk up to that frame is done.
+        """
+        from dissectors.stack import dissect
+
+        frame = self.frame(number)
+        gre_key: Any = self.options.gre_key
+        return dissect(frame.data, frame.wirelen, frame.linktype, gre_key, self._registry)
+
+    def _again(self) -> Iterator[PacketBatch]:
+        """All batches a second time: files are opened again, what came from a pipe is read from where it was kept."""
+        if all(reader.total_bytes is not None for reader in self._readers):
+            readers = _open_all(self._paths, self.options)
+            try:
+                yield from merge(readers)
+            finally:
+                for reader in readers:
+                    reader.close()
+            return
+        position = self.snapshot().state.frame_position
+        for start in range(0, len(position), _FRAMES_AGAIN):
+            yield _joined(self._merge, position[start : start + _FRAMES_AGAIN])
+
+    # --- words -------------------------------------------------------------------------------------------------------
+
+    @property
+    def damage(self) -> list[str]:
+        """Why parts of the input could not be read, a sentence each. Empty: all was read."""
+        return [reader.damage.sentence for reader in self._readers if reader.damage is not None]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know about the input besides, a sentence each."""
+        notes = [note for reader in self._readers for note in reader.notes]
+        for info in self._merge.interfaces:
+            if info.unsupported:
+                name = linktype_name(info.linktype)
+                notes.append(
+                    f"{info.file}: {info.unsupported:,} packets have link type {name}, which is not decoded; "
+                    "they are counted only"
+                )
+        if self._engine.uses_kernels is not None:
+            notes += self._notes_on_state()
+        return notes
+
+    def _notes_on_state(self) -> list[str]:
+        state = self.snapshot().state
+        notes = []
+        copies = int(state.flows["duplicates"].sum())
+        if copies >= _COPIES_MIN and copies >= _COPIES_PART * state.frames:
+            note = f"{copies:,} of {state.frames:,} packets are second copies of the same packet and counted twice"
+            interfaces = [f"{row} {info.name}".rstrip() for row, info in enumerate(self._merge.interfaces)]
+            if len(interfaces) > 1 and self.options.interface is None:
+                note += f": several observation points in one capture? --interface takes one: {', '.join(interfaces)}"
+            else:
+                note += ": a mirror of both directions, or capture on 'any'?"
+            notes.append(note)
+        for table, rows in state.overflow.items():
+            notes.append(f"the {table} table is full: {rows:,} packets are not in it")
+        return notes
+
+    def close(self) -> None:
+        """Close the inputs and remove what was kept of them."""
+        for reader in self._readers:
+            reader.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+#: Frames read again from a pipe's spool at a time.
+_FRAMES_AGAIN = 4096
+
+
+def _joined(source: Merge, positions: npt.NDArray[np.int64]) -> PacketBatch:
+    """The frames at these positions as one batch."""
+    frames = [source.read_frame(int(position)) for position in positions]
+    caplen = np.array([len(frame.data) for frame in frames], dtype=np.int64)
+    return PacketBatch(
+        np.frombuffer(b"".join(frame.data for frame in frames) or b"\0", dtype=np.uint8),
+        np.cumsum(caplen) - caplen,
+        caplen,
+        np.array([frame.wirelen for frame in frames], dtype=np.int64),
+        np.array([frame.ts_ns for frame in frames], dtype=np.int64),
+        np.array([frame.linktype for frame in frames], dtype=np.uint16),
+        np.array([frame.interface for frame in frames], dtype=np.int32),
+        positions,
+    )
+
+
+def _limited(batches: Iterator[PacketBatch], count: int | None) -> Iterator[PacketBatch]:
+    """At most `count` frames of the batches."""
+    from nvgre_inspect.engine.run import part
+
+    left = count
+    for batch in batches:
+        if left is not None and left <= len(batch):
+            if left:
+                yield part(batch, slice(left))
+            return
+        if left is not None:
+            left -= len(batch)
+        yield batch
+
+
+def _open_all(paths: Sequence[str | Path], options: SessionOptions) -> list[CaptureReader]:
+    readers: list[CaptureReader] = []
+    try:
+        for number, path in enumerate(paths):
+            # Regular files can be opened again, so nothing of them needs to be kept.
+            keep = options.spool and not Path(path).is_file()
+            readers.append(open_capture(path, file_number=number, spool=keep))
+    except BaseException:
+        for reader in readers:
+            reader.close()
+        raise
+    return readers
+
+
+def _registry(options: SessionOptions) -> dissector_registry.Registry:
+    try:
+        return dissector_registry.build(options.dissectors, options.decode_as)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _decode_options(options: SessionOptions, tables: Any) -> DecodeOptions:
+    if options.gre_key not in GRE_KEYS:
+        raise UsageError(f"--gre-key {options.gre_key!r} is none of {', '.join(GRE_KEYS)}")
+    if not options.idle_timeout >= 0:
+        raise UsageError(f"--idle-timeout {options.idle_timeout} is negative")
+    idle_ns = round(min(options.idle_timeout, 1e9) * 1_000_000_000)
+    return DecodeOptions(gre_key=options.gre_key, tables=tables, idle_timeout_ns=idle_ns)
+
+
+def _which(engine: str) -> Which:
+    if engine not in WHICH:
+        raise UsageError(f"--engine {engine!r} is none of {', '.join(WHICH)}")
+    which: Any = engine
+    return which  # type: ignore[no-any-return]  # narrowed by the line above
