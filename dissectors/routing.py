@@ -37,12 +37,6 @@ def _ones_complement(header: Header, pseudo: bytes = b"") -> int:
     return checksum.internet_checksum(bytes(header), checksum.ones_complement_sum(pseudo))
 
 
-def _only_ipv6(pseudo: bytes) -> bytes:
-    """PIM and VRRP cover no pseudo header over IPv4."""
-    return pseudo if len(pseudo) == _IPV6_PSEUDO_HEADER_LEN else b""
-
-
-_IPV6_PSEUDO_HEADER_LEN = 40
 _OSPF_TYPES = {1: "Hello Packet", 2: "DB Description", 3: "LS Request", 4: "LS Update", 5: "LS Acknowledge"}
 _OSPF_AUTHENTICATION_LEN = 8
 
@@ -379,6 +373,7 @@ _PIM_TYPES = {
 }
 _PIM_REGISTER = 1
 _PIM_REGISTER_LEN = 8
+_IPV6_PSEUDO_HEADER_LEN = 40
 
 
 class PIM(Header):
@@ -406,7 +401,8 @@ class PIM(Header):
         covered = bytes(self)
         if self.type == _PIM_REGISTER:
             covered = covered[:_PIM_REGISTER_LEN]
-        self.checksum = checksum.internet_checksum(covered, checksum.ones_complement_sum(_only_ipv6(pseudo)))
+        total = checksum.ones_complement_sum(pseudo) if len(pseudo) == _IPV6_PSEUDO_HEADER_LEN else 0
+        self.checksum = checksum.internet_checksum(covered, total)
 
     def info(self) -> str:
         """`Hello`."""
@@ -446,9 +442,12 @@ class VRRP(Header):
     __bit_fields__: ClassVar[Any] = {"_version_type": (("version", 4), ("type", 4))}
 
     def compute(self, pseudo: bytes = b"") -> None:
-        """Sets the checksum; it covers an IPv6 pseudo header (RFC 9568 section 5.2.8)."""
+        """Sets the checksum: version 2 covers no pseudo header, version 3 the one that is given.
+
+        Over IPv4 implementations of version 3 differ, most cover it: give none for those that do not.
+        """
         self.checksum = 0
-        self.checksum = _ones_complement(self, _only_ipv6(pseudo))
+        self.checksum = _ones_complement(self, pseudo if self.version >= 3 else b"")
 
     def info(self) -> str:
         """`Announcement (v3), router 1, priority 100`."""

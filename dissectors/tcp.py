@@ -211,24 +211,37 @@ class TCP(Header):
         `payload_length` is the length on the wire in bytes, where more of it is known than was captured.
         """
         length = payload_length if payload_length >= 0 else len(self.data)
-        parts = [f"{self.sport} → {self.dport} [{flag_names(self.flags)}] Seq={self.seq}"]
+        flags = [flag_names(self.flags)] if self.flags or not self.ae else []
+        flags += ["AE"] if self.ae else []
+        parts = [f"{self.sport} → {self.dport} [{', '.join(flags)}] Seq={self.seq}"]
         if self.flags & offsets.TCP_ACK_FLAG:
             parts.append(f"Ack={self.ack}")
         parts.append(f"Win={self.window}")
         if self.flags & offsets.TCP_URG:
             parts.append(f"Urg={self.urgent}")
         parts.append(f"Len={length}")
-        options = self.parsed_options()
-        if options.mss >= 0:
-            parts.append(f"MSS={options.mss}")
-        if options.window_scale >= 0:
-            parts.append(f"WS={1 << min(options.window_scale, 14)}")
-        if options.sack_permitted:
-            parts.append("SACK_PERM")
-        if options.timestamp >= 0:
-            parts.append(f"TSval={options.timestamp} TSecr={options.timestamp_echo}")
-        parts += [f"SLE={left} SRE={right}" for left, right in options.sack]
+        parts += [text for option in self._read_options()[0] if (text := _option_info(option))]
         return " ".join(parts)
+
+
+def _option_info(option: Option) -> str:
+    value = option.value
+    if option.kind == offsets.TCP_OPT_MSS and len(value) == 2:
+        return f"MSS={int.from_bytes(value, 'big')}"
+    if option.kind == offsets.TCP_OPT_WSCALE and len(value) == 1:
+        return f"WS={_window_factor(value[0])}"
+    if option.kind == _SACK_PERMITTED and not value:
+        return "SACK_PERM"
+    if option.kind == _TIMESTAMPS and len(value) == 8:
+        return f"TSval={int.from_bytes(value[:4], 'big')} TSecr={int.from_bytes(value[4:], 'big')}"
+    if option.kind == _SACK:
+        return " ".join(f"SLE={left} SRE={right}" for left, right in _sack_blocks(value))
+    return ""
+
+
+def _window_factor(shift: int) -> int:
+    """RFC 7323 section 2.3: a shift count above 14 is taken as 14."""
+    return 1 << min(shift, 14)
 
 
 def _show_option(option: Option) -> str:
@@ -237,7 +250,7 @@ def _show_option(option: Option) -> str:
     if option.kind == offsets.TCP_OPT_MSS and len(value) == 2:
         return f"TCP Option - {name}: {int.from_bytes(value, 'big')} bytes"
     if option.kind == offsets.TCP_OPT_WSCALE and len(value) == 1:
-        return f"TCP Option - {name}: {value[0]} (multiply by {1 << min(value[0], 14)})"
+        return f"TCP Option - {name}: {value[0]} (multiply by {_window_factor(value[0])})"
     if option.kind == _TIMESTAMPS and len(value) == 8:
         clock, echo = int.from_bytes(value[:4], "big"), int.from_bytes(value[4:], "big")
         return f"TCP Option - {name}: TSval {clock}, TSecr {echo}"

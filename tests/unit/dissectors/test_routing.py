@@ -205,8 +205,14 @@ class TestVRRP(HeaderContract):
     info = "Announcement (v3), router 7, priority 100"
 
     def test_compute(self) -> None:
+        pseudo = IPv4(src=b"\1\2\3\4").pseudo_header(112, 12)
         header = VRRP(data=bytes([10, 0, 0, 1]))
         header.compute()
+        assert checksum.verifies(bytes(header))
+        header.compute(pseudo)
+        assert checksum.verifies(pseudo + bytes(header))
+        header.version = 2
+        header.compute(pseudo)
         assert checksum.verifies(bytes(header))
 
 

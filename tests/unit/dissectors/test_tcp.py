@@ -41,8 +41,8 @@ class TestTCP(HeaderContract):
     }
     header_len = offsets.TCP_MIN_LEN + 20
     info = (
-        "49152 → 443 [FIN, SYN, RST, PSH, ACK, URG, ECE, CWR] Seq=16909060 Ack=2711790500 Win=32767 Urg=258 "
-        "Len=10 MSS=1460 WS=128 SACK_PERM TSval=10 TSecr=11"
+        "49152 → 443 [FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE] Seq=16909060 Ack=2711790500 Win=32767 Urg=258 "
+        "Len=10 MSS=1460 SACK_PERM TSval=10 TSecr=11 WS=128"
     )
 
     def test_offsets(self) -> None:
