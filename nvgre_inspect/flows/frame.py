@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -75,3 +76,37 @@ def any_bits_per(group: npt.NDArray[Any], mask: npt.NDArray[Any], groups: int) -
 def side(field: npt.NDArray[Any], which: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """`field[i, which[i]]` of a two-element field."""
     return np.where(which == 0, field[:, 0], field[:, 1])
+
+
+def concat(table: Table, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all frames of one table, with the dtypes of the registry; an empty table for no frames.
+
+    pandas.concat would turn categories that differ into plain objects; here they stay categories, addresses in
+    numeric order.
+    """
+    listed = [frame for frame in frames if len(frame)]
+    if not listed:
+        return pd.DataFrame({column.name: pd.Series([], dtype=column.dtype) for column in table})
+    if len(listed) == 1:
+        return listed[0].reset_index(drop=True)
+    data: dict[str, Any] = {}
+    for column in table:
+        parts = [frame[column.name] for frame in listed]
+        if column.dtype == "category":
+            data[column.name] = _union(parts, column.type)
+        else:
+            data[column.name] = pd.concat(parts, ignore_index=True)
+    return pd.DataFrame(data, columns=table.names, copy=False)
+
+
+def _union(parts: list[pd.Series[Any]], kind: Type) -> pd.Categorical[Any]:
+    union = pd.api.types.union_categoricals(parts)
+    known = union.categories.tolist()
+    ordered = sorted(known, key=_address_key) if kind is Type.IP else sorted(known)
+    return union.reorder_categories(ordered)
+
+
+def _address_key(text: str) -> tuple[int, bytes]:
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    packed = socket.inet_pton(family, text)
+    return len(packed), packed

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dissectors import encaps
 from nvgre_inspect.flows.tables import snapshot
@@ -145,6 +147,45 @@ def test_frames_without_ip_are_matched_by_mac():
     }
     other = arp | {"mac": (mac("02:00:00:00:00:01"), mac("02:00:00:00:00:03"))}
     assert reverse(halves((5001, 0, arp), (5002, 1, arp), (5002, 1, other))) == [2, 1, None]
+
+
+FLOWS = st.lists(
+    st.tuples(
+        st.integers(5001, 5003),
+        st.integers(0, 1),
+        st.integers(0, 8).map(lambda t: t * 60),
+        st.integers(0, 3).map(lambda d: d * 40),
+        st.integers(443, 444),
+    ),
+    max_size=9,
+)
+
+
+@given(FLOWS)
+@settings(deadline=None, max_examples=200)
+def test_the_same_as_looking_at_every_pair(drawn):
+    flows = []
+    for vsid, side, start, duration, port in drawn:
+        times = {"first_ns": start * SECOND, "last_ns": (start + duration) * SECOND}
+        flows.append((vsid, side, times | {"port": (50000, port)}))
+
+    def counterparts(i):
+        vsid, side, start, duration, port = drawn[i]
+        return [
+            j
+            for j, (vsid_j, side_j, start_j, duration_j, port_j) in enumerate(drawn)
+            if (port_j, side_j) == (port, 1 - side)
+            and vsid_j != vsid
+            and start_j <= start + duration + 120
+            and start <= start_j + duration_j + 120
+        ]
+
+    expected = [None] * len(drawn)
+    for i in range(len(drawn)):
+        match counterparts(i):
+            case [j] if counterparts(j) == [i]:
+                expected[i] = j + 1
+    assert reverse(halves(*flows)) == expected
 
 
 def test_very_many_alike_take_no_quadratic_time():

@@ -11,6 +11,7 @@ import pytest
 
 from dissectors.stack import dissect
 from nvgre_inspect.capture import open_capture
+from nvgre_inspect.flows.frame import concat
 from nvgre_inspect.flows.packet_info import _safe
 from nvgre_inspect.flows.packets import packet_table
 from nvgre_inspect.model.batch import PacketBatch
@@ -149,6 +150,19 @@ def test_select(selected):
     frame = table_of(batch, flows=[7, 8, 9], first_number=10, select=select)
     rows = [] if not selected else [(11, 9, "3 → 4 Len=0")]
     assert list(zip(frame["number"], frame["flow"], frame["info"], strict=True)) == rows
+
+
+def test_concat_keeps_categories_in_numeric_order():
+    first = table_of(batch_of(udp(1, 2), ethernet(0x88B5, bytes(46))))
+    second = table_of(batch_of(ipv4(17, bytes(8), src="0a00000a"), ipv4(17, bytes(8), src="09000000")), first_number=3)
+    whole = concat(PACKETS, [first, first.iloc[:0], second])
+    assert {c.name: str(whole[c.name].dtype) for c in PACKETS} == {c.name: c.dtype for c in PACKETS}
+    assert whole["number"].tolist() == [1, 2, 3, 4]
+    addresses = whole.sort_values("src_ip")["src_ip"].astype(object).tolist()
+    assert addresses[:3] == ["9.0.0.0", "10.0.0.1", "10.0.0.10"]
+    assert pd.isna(addresses[3])
+    assert list(concat(PACKETS, []).columns) == PACKETS.names
+    pd.testing.assert_frame_equal(concat(PACKETS, [first]), first)
 
 
 def test_no_control_character_gets_through():
