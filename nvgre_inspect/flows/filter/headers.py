@@ -10,7 +10,7 @@ within the packet by the lengths of the IP headers around it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -51,6 +51,7 @@ _BY_GRE = (
 )
 _BY_UDP = (encaps.VXLAN, encaps.VXLAN_GPE, encaps.GENEVE, encaps.GRE_IN_UDP, encaps.MPLS_IN_UDP)
 _MPLS_KINDS = (encaps.MPLS, encaps.MPLS_IN_GRE, encaps.MPLS_IN_UDP)
+_MPLS_TYPES = (offsets.ETHERTYPE_MPLS, offsets.ETHERTYPE_MPLS_MCAST)
 _SNAP = 0xAAAA03000000
 
 
@@ -87,6 +88,12 @@ def _concatenate(parts: list[HeaderRows]) -> HeaderRows:
         none, no = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
         return HeaderRows(none, none, none, no, no)
     return HeaderRows(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(HeaderRows)))
+
+
+def _nowhere(rows: HeaderRows) -> HeaderRows:
+    """The same headers, belonging to neither the outermost nor the innermost packet."""
+    none = np.zeros(len(rows.frame), dtype=bool)
+    return replace(rows, outer=none, inner=none)
 
 
 class Headers:
@@ -152,6 +159,8 @@ class Headers:
             slow |= esp & (kind != encaps.NONE)
             esp |= kind == encaps.ESP
         slow |= (mpls > 1) | ((mpls > 0) & (records["path_kind"] != 1))
+        # A label stack that the packet ends in: the record does not say where it is.
+        slow |= np.isin(records["ethertype"], _MPLS_TYPES) & (mpls == 0)
         last = np.maximum(records["n_ip"].astype(np.int64) - 1, 0)
         behind_udp = (records["protocol"] == offsets.IPPROTO_UDP) & (
             records["l4_off"] == records["ip_l4_off"][np.arange(len(records)), last]
@@ -340,7 +349,7 @@ class Headers:
     @cached_property
     def _tags_and_arp(self) -> tuple[HeaderRows, HeaderRows]:
         """VLAN tags, and ARP packets: what stands behind a header that ends in an EtherType."""
-        eth, gre = self._eth(), self._gre().holding(offsets.GRE_MIN_LEN)
+        eth, gre = self._eth(), _nowhere(self._gre().holding(offsets.GRE_MIN_LEN))
         gre = gre.holding(gre_length(self.buffer, gre))
         carriers = [
             (eth, eth.start + offsets.ETH_TYPE, eth.start + offsets.ETH_LEN),
@@ -348,6 +357,7 @@ class Headers:
             self._link(offsets.DLT_SLL2, offsets.SLL2_PROTOCOL, offsets.SLL2_LEN),
             self._link(offsets.DLT_C_HDLC, offsets.CHDLC_PROTOCOL, offsets.CHDLC_LEN),
             (gre, gre.start + 2, gre.start + gre_length(self.buffer, gre)),
+            *self._geneve(),
         ]
         rows = _concatenate([carrier[0] for carrier in carriers])
         kind = big_endian(self.buffer, np.concatenate([carrier[1] for carrier in carriers]), 2)
@@ -364,8 +374,19 @@ class Headers:
         short = short[big_endian(self.buffer, payload[short], 6) == _SNAP]
         kind[short] = big_endian(self.buffer, payload[short] + 6, 2)
         payload[short] += offsets.SNAP_LEN
-        arp = replace(rows, start=payload).take(kind == offsets.ETHERTYPE_ARP)
-        return _concatenate(tags), arp.holding(1)
+        arp = replace(rows, start=payload).take(kind == offsets.ETHERTYPE_ARP).holding(1)
+        # ARP ends a stack: it is the innermost packet, and the outermost where no IP header came before.
+        first = self.records["n_ip"][arp.frame] == 0
+        return _concatenate(tags), replace(arp, outer=first, inner=np.ones(len(first), dtype=bool))
+
+    def _geneve(self) -> Iterator[tuple[HeaderRows, Ints, Ints]]:
+        _, positions = self._carried
+        for k in range(MAX_IP):
+            frame = self._entering(k, encaps.GENEVE)
+            rows = self._row(k, frame, positions[frame, k] + offsets.UDP_LEN).holding(offsets.GENEVE_LEN)
+            options = (self.buffer[rows.start] & 0x3F).astype(np.int64) * 4
+            rows = _nowhere(rows)
+            yield rows, rows.start + offsets.GENEVE_PROTOCOL, rows.start + offsets.GENEVE_LEN + options
 
     def _mpls(self) -> HeaderRows:
         records = self.records

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dissectors import encaps
+from dissectors import encaps, offsets
 from nvgre_inspect.flows.filter.field import Field, Type
 
 #: Protocols whose fields say something of a packet, and so may have inner. and outer. before them.
@@ -19,8 +19,17 @@ SCOPED_HEADERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """A field that only some headers have: those in which the number at `offset` is one of `values`."""
+
+    offset: int
+    size: int
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Bits:
-    """A number in `size` bytes at `offset` of a header: `(value >> shift & mask) * scale`."""
+    """A number in `size` bytes at `offset` of a header: `(value >> shift & mask) * scale`, if at least `minimum`."""
 
     header: str
     offset: int
@@ -28,8 +37,8 @@ class Bits:
     shift: int = 0
     mask: int | None = None
     scale: int = 1
-    #: Only where the byte at the first of these is one of the others.
-    where: tuple[int, tuple[int, ...]] | None = None
+    minimum: int = 0
+    where: Where | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +48,14 @@ class Address:
     header: str
     offset: int
     size: int
+    where: Where | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """The values of several fields together."""
+    """The values of several fields (by name) or numbers together."""
 
-    names: tuple[str, ...]
+    parts: tuple[str | Bits, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +96,26 @@ def _bits(
     mask: int | None = None,
     *,
     scale: int = 1,
-    where: tuple[int, tuple[int, ...]] | None = None,
+    minimum: int = 0,
+    where: Where | None = None,
 ) -> Field:
     greatest = ((1 << 8 * size) - 1) >> shift
     if mask is not None:
         greatest &= mask
     type_ = Type.BOOLEAN if greatest == 1 else Type.INTEGER
-    source = Bits(header, offset, size, shift, mask, scale, where)
+    source = Bits(header, offset, size, shift, mask, scale, minimum, where)
     return Field(name, type_, meaning, source, greatest * scale, multiple=True, scoped=True)
 
 
-def _mac(name: str, meaning: str, header: str, offset: int) -> Field:
-    return Field(name, Type.MAC, meaning, Bits(header, offset, 6), None, multiple=True, scoped=True)
+def _mac(name: str, meaning: str, header: str, offset: int, where: Where | None = None) -> Field:
+    source = Bits(header, offset, 6, where=where)
+    return Field(name, Type.MAC, meaning, source, None, multiple=True, scoped=True)
 
 
-def _address(name: str, meaning: str, header: str, offset: int, size: int) -> Field:
+def _address(name: str, meaning: str, header: str, offset: int, size: int, where: Where | None = None) -> Field:
     type_ = Type.IPV4 if size == 4 else Type.IPV6
-    return Field(name, type_, meaning, Address(header, offset, size), None, multiple=True, scoped=True)
+    source = Address(header, offset, size, where)
+    return Field(name, type_, meaning, source, None, multiple=True, scoped=True)
 
 
 def _union(name: str, type_: Type, meaning: str, *names: str, maximum: int | None = None) -> Field:
@@ -134,8 +147,14 @@ def _layer(name: str, meaning: str, *kinds: int) -> Field:
     return Field(name, Type.PROTOCOL, meaning, LayerKind(kinds), None, multiple=True, scoped=True)
 
 
-_ECHO = (0, (0, 8))
-_ECHO_V6 = (0, (128, 129))
+#: Echo, timestamp, information and address mask.
+_QUERY = Where(0, 1, (0, 8, 13, 14, 15, 16, 17, 18))
+#: Echo and extended echo (RFC 8335).
+_ECHO_V6 = Where(0, 1, (128, 129, 160, 161))
+#: Ethernet and IPv4, lengths 6 and 4.
+_ARP_IPV4 = Where(0, 6, (0x0001_0800_0604,))
+#: The address that an ARP packet asks for.
+ARP_TARGET = Address("arp", offsets.ARP_TPA, 4, _ARP_IPV4)
 
 _FRAME = [
     Field("frame", Type.PROTOCOL, "the whole frame", Presence("frame")),
@@ -153,25 +172,17 @@ _LINK = [
     _union("eth.addr", Type.MAC, "source or destination MAC address", "eth.src", "eth.dst"),
     _mac("eth.src", "source MAC address", "eth", 6),
     _mac("eth.dst", "destination MAC address", "eth", 0),
-    _computed(
-        "eth.type",
-        Type.INTEGER,
-        "EtherType (0x8100 where a VLAN tag follows)",
-        "eth_type",
-        maximum=0xFFFF,
-        multiple=True,
-        scoped=True,
-    ),
-    _header("vlan", "802.1Q or 802.1ad tag"),
+    _bits("eth.type", "EtherType (0x8100 where a VLAN tag follows)", "eth", 12, 2, minimum=offsets.ETHERTYPE_MIN),
+    _header("vlan", "802.1Q or 802.1ad tag (Wireshark calls the latter ieee8021ad)"),
     _bits("vlan.id", "VLAN id", "vlan", 0, 2, 0, 0xFFF),
     _bits("vlan.priority", "priority code point", "vlan", 0, 2, 13, 7),
-    _bits("vlan.etype", "EtherType behind the tag", "vlan", 2, 2),
+    _bits("vlan.etype", "EtherType behind the tag", "vlan", 2, 2, minimum=offsets.ETHERTYPE_MIN),
     _header("arp", "ARP"),
     _bits("arp.opcode", "1 request, 2 reply", "arp", 6, 2),
-    _mac("arp.src.hw_mac", "sender's MAC address", "arp", 8),
-    _address("arp.src.proto_ipv4", "sender's IPv4 address", "arp", 14, 4),
-    _mac("arp.dst.hw_mac", "target's MAC address", "arp", 18),
-    _address("arp.dst.proto_ipv4", "target's IPv4 address", "arp", 24, 4),
+    _mac("arp.src.hw_mac", "sender's MAC address", "arp", 8, _ARP_IPV4),
+    _address("arp.src.proto_ipv4", "sender's IPv4 address", "arp", 14, 4, _ARP_IPV4),
+    _mac("arp.dst.hw_mac", "target's MAC address", "arp", 18, _ARP_IPV4),
+    _address("arp.dst.proto_ipv4", "target's IPv4 address", "arp", 24, 4, _ARP_IPV4),
     _header("mpls", "MPLS label stack"),
     _bits("mpls.label", "label of each entry, entropy labels and their indicator too", "mpls", 0, 4, 12),
     _bits("mpls.exp", "traffic class", "mpls", 2, 1, 1, 7),
@@ -181,7 +192,15 @@ _LINK = [
 
 _IP = [
     _header("ip", "IPv4 header"),
-    _bits("ip.version", "4", "ip", 0, 1, 4),
+    Field(
+        "ip.version",
+        Type.INTEGER,
+        "4 or 6, of every IP header (IPv6 too, as in Wireshark)",
+        Union((Bits("ip", 0, 1, 4), Bits("ipv6", 0, 1, 4))),
+        15,
+        multiple=True,
+        scoped=True,
+    ),
     _bits("ip.hdr_len", "header length in bytes", "ip", 0, 1, 0, 15, scale=4),
     _bits("ip.dsfield", "DSCP and ECN", "ip", 1, 1),
     _bits("ip.dsfield.dscp", "DSCP", "ip", 1, 1, 2),
@@ -191,7 +210,7 @@ _IP = [
     _bits("ip.flags.rb", "reserved bit", "ip", 6, 1, 7),
     _bits("ip.flags.df", "don't fragment", "ip", 6, 1, 6, 1),
     _bits("ip.flags.mf", "more fragments", "ip", 6, 1, 5, 1),
-    _bits("ip.frag_offset", "fragment offset in bytes", "ip", 6, 2, 0, 0x1FFF, scale=8),
+    _bits("ip.frag_offset", "fragment offset in units of eight bytes", "ip", 6, 2, 0, 0x1FFF),
     _bits("ip.ttl", "time to live", "ip", 8, 1),
     _bits("ip.proto", "protocol number", "ip", 9, 1),
     _union("ip.addr", Type.IPV4, "source or destination address", "ip.src", "ip.dst"),
@@ -283,8 +302,8 @@ _TRANSPORT = [
     _header("icmp", "ICMP (what an error quotes is not searched)"),
     _bits("icmp.type", "type", "icmp", 0, 1),
     _bits("icmp.code", "code", "icmp", 1, 1),
-    _bits("icmp.ident", "identifier of echo requests and replies", "icmp", 4, 2, where=_ECHO),
-    _bits("icmp.seq", "sequence number of echo requests and replies", "icmp", 6, 2, where=_ECHO),
+    _bits("icmp.ident", "identifier of echo and other queries", "icmp", 4, 2, where=_QUERY),
+    _bits("icmp.seq", "sequence number of echo and other queries", "icmp", 6, 2, where=_QUERY),
     _header("icmpv6", "ICMPv6 (what an error quotes is not searched)"),
     _bits("icmpv6.type", "type", "icmpv6", 0, 1),
     _bits("icmpv6.code", "code", "icmpv6", 1, 1),

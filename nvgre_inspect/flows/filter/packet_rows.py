@@ -16,6 +16,7 @@ from nvgre_inspect.flows import labels
 from nvgre_inspect.flows.filter.field import Field, Scope, Type
 from nvgre_inspect.flows.filter.headers import HeaderRows, Headers, Records, gre_length
 from nvgre_inspect.flows.filter.packet_fields import (
+    ARP_TARGET,
     PACKET_FIELDS,
     Address,
     Bits,
@@ -92,8 +93,14 @@ class PacketRows:
                 rows = self.headers.rows(source.header).scoped(scope)
                 return Occurrences(rows.frame, ByteRanges(self.buffer, rows.start, rows.stop))
             case Union():
-                parts = [self.occurrences(PACKET_FIELDS[name], scope) for name in source.names]
-                return concatenate(parts)
+                return concatenate(
+                    [
+                        self._bits(part, scope)
+                        if isinstance(part, Bits)
+                        else self.occurrences(PACKET_FIELDS[part], scope)
+                        for part in source.parts
+                    ]
+                )
             case LayerId():
                 return self._layers(source.kinds, scope, ids=True)
             case LayerKind():
@@ -107,17 +114,24 @@ class PacketRows:
     # --- by source -------------------------------------------------------------------------------------------------
 
     def _bits(self, source: Bits, scope: Scope, width: int = 0) -> Occurrences:
-        rows = self.headers.rows(source.header).scoped(scope).holding(source.offset + source.size)
-        if source.where is not None:
-            at, wanted = source.where
-            rows = rows.take(np.isin(self.buffer[rows.start + at], wanted))
+        rows = self._holding(source, scope)
         value = big_endian(self.buffer, rows.start + source.offset, source.size) >> source.shift
         if source.mask is not None:
             value &= source.mask
-        return Occurrences(rows.frame, Numbers(value * source.scale, width))
+        found = Occurrences(rows.frame, Numbers(value * source.scale, width))
+        return found if source.minimum == 0 else found.take(value >= source.minimum)
+
+    def _holding(self, source: Bits | Address, scope: Scope) -> HeaderRows:
+        """The headers that have the field, all of it captured."""
+        rows = self.headers.rows(source.header).scoped(scope).holding(source.offset + source.size)
+        where = source.where
+        if where is None:
+            return rows
+        rows = rows.holding(where.offset + where.size)
+        return rows.take(np.isin(big_endian(self.buffer, rows.start + where.offset, where.size), where.values))
 
     def _address(self, source: Address, scope: Scope) -> Occurrences:
-        rows = self.headers.rows(source.header).scoped(scope).holding(source.offset + source.size)
+        rows = self._holding(source, scope)
         at = rows.start + source.offset
         if source.size == 4:
             low = big_endian(self.buffer, at, 4).astype(np.uint64)
@@ -192,11 +206,6 @@ class PacketRows:
             raise ValueError("flow needs frame_flow")
         rows = np.flatnonzero(self.frame_flow >= 0)
         return Occurrences(rows, Numbers(self.frame_flow[rows].astype(np.int64) + 1))
-
-    def _eth_type(self, scope: Scope) -> Occurrences:
-        found = self._bits(Bits("eth", offsets.ETH_TYPE, 2), scope)
-        assert isinstance(found.values, Numbers)
-        return found.take(found.values.data >= offsets.ETHERTYPE_MIN)
 
     def _tcp(self, scope: Scope, there: Bools, name: str) -> Occurrences:
         """A field that the record holds of the innermost packet, where it is TCP: which always ends a stack."""
@@ -318,9 +327,9 @@ class PacketRows:
         for header, source in (
             ("ip", Address("ip", offsets.IP4_DST, 4)),
             ("ipv6", Address("ipv6", offsets.IP6_DST, 16)),
-            ("arp", Address("arp", offsets.ARP_TPA, 4)),
+            ("arp", ARP_TARGET),
         ):
-            rows = self.headers.rows(header).holding(source.offset + source.size)
+            rows = self._holding(source, Scope.ANY)
             parts.append(self._address(source, Scope.ANY))
             # Behind every IP header: an ARP packet is only asked where there is none.
             starts.append(rows.start + (len(self.buffer) if header == "arp" else 0))

@@ -71,9 +71,10 @@ def _headers(walk: Walk) -> Iterator[tuple[str, int, int, bool, bool]]:
             inner = ethernets == len(walk.ethernets) and walk.innermost.src_mac != -1
             yield "eth", start, stop, start == 0, inner
         elif isinstance(header, VLAN):
-            yield "vlan", start, stop, ips == 0, ethernets == len(walk.ethernets)
+            inner = ethernets == len(walk.ethernets) and walk.innermost.src_mac != -1
+            yield "vlan", start, stop, ips == 0, inner
         elif isinstance(header, ARP):
-            yield "arp", start, stop, ips == 0, ethernets == len(walk.ethernets)
+            yield "arp", start, stop, ips == 0, True
         elif isinstance(header, MPLS):
             stacks += 1
             for word in range(len(header.words)):
@@ -92,9 +93,15 @@ def _headers(walk: Walk) -> Iterator[tuple[str, int, int, bool, bool]]:
             if kind == "gre" and start + header.header_len in nvgre:
                 yield "nvgre", start, stop, ips == 1, inner
     if innermost and walk.innermost.protocol in _ENDS:
-        start = walk.innermost.l4_off if walk.innermost.l4_off >= 0 else walk.ips[-1].payload
+        start = walk.innermost.l4_off if walk.innermost.l4_off >= 0 else _payload(walk)
         if start >= 0 and start not in seen:
             yield _ENDS[walk.innermost.protocol], start, walk.limit, len(walk.ips) == 1, True
+
+
+def _payload(walk: Walk) -> int:
+    """What the last IP header carries, behind any AH."""
+    start = walk.ips[-1].payload
+    return max(start, walk.layers[-1].payload) if walk.layers and walk.layers[-1].kind == encaps.AH else start
 
 
 def _ip_end(walk: Walk, index: int) -> int:
