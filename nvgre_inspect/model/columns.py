@@ -280,6 +280,7 @@ TENANTS = Table(
             "%",
             nullable=True,
             rank=3,
+            decimals=4,
         ),
         _FIRST,
         _LAST,
