@@ -48,7 +48,9 @@ class ExtensionHeader(Header):
     """Any extension header with a length: what all of them share."""
 
     TITLE = "IPv6 extension header"
-    PROTOCOL = "ipv6.ext"
+    PROTOCOL = "ipv6"
+    #: Wireshark's names of next header and length, where they do not follow from the protocol's.
+    NAMES: ClassVar[tuple[str, str] | None] = None
 
     next_header: int
     #: Length in units of 8 bytes, not counting the first 8.
@@ -79,13 +81,13 @@ class ExtensionHeader(Header):
         self.hdr_ext_len = (self.__hdr_len__ + len(self.body)) // 8 - 1
 
     def fields(self) -> list[Field]:
-        """Next header and length; the form of the names is `ipv6.hopopts.nxt`."""
-        prefix = self.PROTOCOL
+        """Next header and length; the names follow the form of `ipv6.hopopts.nxt`, or are those of `NAMES`."""
+        next_name, length_name = self.NAMES or (f"{self.PROTOCOL}.nxt", f"{self.PROTOCOL}.len")
         text = f"Next Header: {show_protocol(self.next_header)}"
         length = f"Length: {self.hdr_ext_len} [{self.header_len} bytes]"
         return [
-            Field(f"{prefix}.nxt", self.next_header, text, 0, 1),
-            Field(f"{prefix}.len", self.hdr_ext_len, length, 1, 1),
+            Field(next_name, self.next_header, text, 0, 1),
+            Field(length_name, self.hdr_ext_len, length, 1, 1),
             *super().fields(),
         ]
 
@@ -108,7 +110,7 @@ class _Options(ExtensionHeader):
             text = _OPTION_NAMES.get(kind, f"Option 0x{kind:02x}")
             if value and kind != _PADN:
                 text += f": {value.hex()}"
-            result.append(Field(f"{self.PROTOCOL}.opt", kind, text, position + 2, end - position))
+            result.append(Field("ipv6.opt.type", kind, text, position + 2, end - position))
             position = end
         return result
 
@@ -132,6 +134,7 @@ class Mobility(ExtensionHeader):
 
     TITLE = "Mobile IPv6"
     PROTOCOL = "mipv6"
+    NAMES = ("mip6.proto", "mip6.hlen")
 
 
 class HIP(ExtensionHeader):
@@ -139,6 +142,7 @@ class HIP(ExtensionHeader):
 
     TITLE = "Host Identity Protocol"
     PROTOCOL = "hip"
+    NAMES = ("hip.proto", "hip.hdr_len")
 
 
 class Shim6(ExtensionHeader):
@@ -181,7 +185,7 @@ class SRH(RoutingHeader):
     TITLE = "IPv6 Segment Routing Header"
     FIELDS = (
         *RoutingHeader.FIELDS,
-        FieldSpec("last_entry", "ipv6.routing.srh.last_segment", "Last Entry", offsets.SRH_LAST_ENTRY, 1),
+        FieldSpec("last_entry", "ipv6.routing.srh.last_entry", "Last Entry", offsets.SRH_LAST_ENTRY, 1),
         FieldSpec("flags", "ipv6.routing.srh.flags", "Flags", 5, 1, show_hex(2)),
         FieldSpec("tag", "ipv6.routing.srh.tag", "Tag", 6, 2, show_hex(4)),
     )
@@ -287,10 +291,7 @@ class FragmentHeader(Header):
     def info(self) -> str:
         """As Wireshark words it for a packet that it does not reassemble."""
         more = "y" if self.more else "n"
-        return (
-            f"IPv6 fragment (off={self.fragment_offset} more={more} "
-            f"ident=0x{self.id:08x} nxt={self.next_header})"
-        )
+        return f"IPv6 fragment (off={self.fragment_offset} more={more} ident=0x{self.id:08x} nxt={self.next_header})"
 
 
 #: Next-header values of extension headers, and their classes (a routing header of type 4 is an `SRH`).

@@ -157,7 +157,7 @@ class Null(Header):
 
     def fields(self) -> list[Field]:
         """The family."""
-        return [Field(f"{self.PROTOCOL}.family", self.family, f"Family: {self.info()} ({self.family})", 0, 4)]
+        return [Field("null.family", self.family, f"Family: {self.info()} ({self.family})", 0, 4)]
 
     def info(self) -> str:
         """The family's name, where it is IP."""
@@ -228,9 +228,7 @@ class PPP(Header):
             ]
         if self._complete:
             length = len(self.raw_protocol)
-            result.append(
-                Field("ppp.protocol", self.protocol, f"Protocol: {_show_ppp(self.protocol)}", start, length)
-            )
+            result.append(Field("ppp.protocol", self.protocol, f"Protocol: {_show_ppp(self.protocol)}", start, length))
         return result
 
     def info(self) -> str:

@@ -122,7 +122,7 @@ def fields(message: bytes) -> list[Field]:
         result.append(Field(name, address, f"Target Address: {show_ip(address)}", 8, 16))
     if kind == REDIRECT and len(message) >= 40:
         text = f"Destination Address: {show_ip(message[24:40])}"
-        result.append(Field("icmpv6.nd.rd.destination_address", message[24:40], text, 24, 16))
+        result.append(Field("icmpv6.rd.na.destination_address", message[24:40], text, 24, 16))
     for option in options(message):
         result.append(Field("icmpv6.opt.type", option.type, _show_option(option), option.start, option.length))
     return result

@@ -25,7 +25,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from dissectors import checksum, offsets
-from dissectors.base import Field, FieldSpec, Header, show_hex, show_ip
+from dissectors.base import Field, FieldSpec, Header, show_hex, show_ip, show_mac
 from dissectors.ethernet import show_ethertype
 
 
@@ -53,7 +53,6 @@ class OSPF(Header):
         FieldSpec("router", "ospf.srcrouter", "Source OSPF Router", 4, 4, show_ip),
         FieldSpec("area", "ospf.area_id", "Area ID", 8, 4, show_ip),
         FieldSpec("checksum", "ospf.checksum", "Checksum", 12, 2, show_hex(4)),
-        FieldSpec("auth_or_instance", "ospf.auth.type", "Auth Type or Instance ID", 14, 2, show_hex(4)),
     )
 
     version: int
@@ -101,6 +100,15 @@ class OSPF(Header):
             self.checksum = checksum.internet_checksum(covered)
         elif pseudo:
             self.checksum = _ones_complement(self, pseudo)
+
+    def fields(self) -> list[Field]:
+        """The header; its last two bytes are the authentication type or, in version 3, the instance id."""
+        value = self.auth_or_instance
+        if self.version == 2:
+            last = Field("ospf.auth.type", value, f"Auth Type: {value}", 14, 2)
+        else:
+            last = Field("ospf.instance_id", value >> 8, f"Instance ID: {value >> 8}", 14, 1)
+        return [*super().fields(), last]
 
     def info(self) -> str:
         """`Hello Packet`."""
@@ -304,7 +312,8 @@ class NHRP(Header):
     FIELDS = (
         FieldSpec("address_family", "nhrp.hdr.afn", "Address Family Number", 0, 2),
         FieldSpec("protocol_type", "nhrp.hdr.pro.type", "Protocol Type (short form)", 2, 2, show_ethertype),
-        FieldSpec("snap", "nhrp.hdr.pro.snap", "Protocol Type (long form)", 4, 5, bytes.hex),
+        FieldSpec("snap_oui", "nhrp.hdr.pro.snap.oui", "Protocol Type (long form), OUI", 4, 3, show_mac),
+        FieldSpec("snap_pid", "nhrp.hdr.pro.snap.pid", "Protocol Type (long form), PID", 7, 2, show_hex(4)),
         FieldSpec("hops", "nhrp.hdr.hopcnt", "Hop Count", 9, 1),
         FieldSpec("size", "nhrp.hdr.pktsz", "Packet Length", 10, 2),
         FieldSpec("checksum", "nhrp.hdr.chksum", "NHRP Packet Checksum", 12, 2, show_hex(4)),
@@ -317,7 +326,8 @@ class NHRP(Header):
 
     address_family: int
     protocol_type: int
-    snap: bytes
+    snap_oui: bytes
+    snap_pid: int
     hops: int
     size: int
     checksum: int
@@ -329,7 +339,8 @@ class NHRP(Header):
     __hdr__: Any = (
         ("address_family", "H", 1),
         ("protocol_type", "H", offsets.ETHERTYPE_IPV4),
-        ("snap", "5s", bytes(5)),
+        ("snap_oui", "3s", bytes(3)),
+        ("snap_pid", "H", 0),
         ("hops", "B", 255),
         ("size", "H", 0),
         ("checksum", "H", 0),
@@ -384,7 +395,7 @@ class PIM(Header):
     FIELDS = (
         FieldSpec("version", "pim.version", "Version", 0, 1),
         FieldSpec("type", "pim.type", "Type", 0, 1, lambda v: _named(_PIM_TYPES, v)),
-        FieldSpec("reserved", "pim.reserved", "Reserved", 1, 1, show_hex(2)),
+        FieldSpec("reserved", "pim.res_bytes", "Reserved", 1, 1, show_hex(2)),
         FieldSpec("checksum", "pim.cksum", "Checksum", 2, 2, show_hex(4)),
     )
 

@@ -81,7 +81,7 @@ class TestHopByHop(HeaderContract):
 
     def test_options_are_listed_up_to_the_one_that_does_not_fit(self) -> None:
         header = HopByHop(bytes.fromhex("3b01 05020000 00 0100 c2040001 0000 63ff"))
-        listed = [(f.value, f.start, f.length) for f in header.fields() if f.name == "ipv6.hopopts.opt"]
+        listed = [(f.value, f.start, f.length) for f in header.fields() if f.name == "ipv6.opt.type"]
         assert listed == [(5, 2, 4), (0, 6, 1), (1, 7, 2), (0xC2, 9, 6)]
 
 

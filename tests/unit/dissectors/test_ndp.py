@@ -73,7 +73,7 @@ def test_fields_of_an_advertisement_and_a_redirect() -> None:
     assert values["icmpv6.nd.na.target_address"] == TARGET
     fields = {field.name: field for field in ICMPv6(REDIRECT).fields()}
     assert fields["icmpv6.nd.rd.target_address"].start == 8
-    assert fields["icmpv6.nd.rd.destination_address"].start == 24
+    assert fields["icmpv6.rd.na.destination_address"].start == 24
 
 
 @pytest.mark.parametrize("message", MESSAGES)

@@ -49,6 +49,7 @@ class TestOSPF(HeaderContract):
         header = OSPF(b"\x03" + self.raw[1:])
         assert header.header_len == 16
         assert header.authentication == b""
+        assert (header.fields()[-1].name, header.fields()[-1].value) == ("ospf.instance_id", 0)
 
     def test_checksum_of_version_2_does_not_cover_authentication(self) -> None:
         header = OSPF(authentication=b"password", auth_or_instance=1, data=bytes(20))
@@ -139,7 +140,8 @@ class TestNHRP(HeaderContract):
     values: ClassVar = {
         "address_family": 1,
         "protocol_type": 0x0800,
-        "snap": bytes(range(1, 6)),
+        "snap_oui": b"\1\2\3",
+        "snap_pid": 0x0405,
         "hops": 254,
         "size": 84,
         "checksum": 0xBEEF,
