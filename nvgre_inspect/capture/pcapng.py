@@ -38,6 +38,16 @@ _MIN_LENGTH = {
 }
 #: In an obsolete packet block: how many frames were lost before this one is not known.
 _DROPS_UNKNOWN = 0xFFFF
+#: Blocks that the compiled walk leaves alone.
+_NOT_COMPILED = frozenset(
+    {
+        cf.SECTION_HEADER,
+        cf.INTERFACE_DESCRIPTION,
+        cf.OBSOLETE_PACKET,
+        cf.NAME_RESOLUTION,
+        cf.INTERFACE_STATISTICS,
+    }
+)
 #: More clocks than this in one batch are nobody's capture: their frames are converted one by one.
 _MANY_CLOCKS = 64
 #: Characters of comments and entries of names kept of one file.
@@ -82,9 +92,8 @@ class PcapngFormat:
         """See `Format.walk`."""
         view = buf.data
         at, count, status, need, problem = start, 0, cf.MORE, cf.BLOCK_OVERHEAD, ""
-        untimed: list[int] = []
         while True:
-            if compiled:
+            if compiled and self._is_run(view, at, end):
                 found, at, status = self._walk_compiled(buf, at, end, count)
                 count += found
                 if status == cf.FULL:
@@ -105,8 +114,6 @@ class PcapngFormat:
                         status = cf.FULL
                         break
                     self._packet(view, at, length, kind, count)
-                    if kind == cf.SIMPLE_PACKET:
-                        untimed.append(count)
                     count += 1
                 elif kind in _MIN_LENGTH or kind == cf.NAME_RESOLUTION:
                     self._describe(kind, bytes(view[at : at + length]), base + at)
@@ -115,7 +122,11 @@ class PcapngFormat:
                 break
             at += length
             need = cf.BLOCK_OVERHEAD
-        return self._walked(at, status, need, problem, count, untimed, base)
+        return self._walked(at, status, need, problem, count, base)
+
+    def _is_run(self, view: memoryview, at: int, end: int) -> bool:
+        """Whether the compiled walk gets anywhere from `at`: calling it costs as much as several blocks here."""
+        return at + 4 <= end and struct.unpack_from(self._order + "I", view, at)[0] not in _NOT_COMPILED
 
     def _walk_compiled(self, buf: npt.NDArray[np.uint8], at: int, end: int, count: int) -> tuple[int, int, int]:
         """Frames of the current section from `at` on, into the scratch arrays from `count` on."""
@@ -129,6 +140,7 @@ class PcapngFormat:
             end,
             self._order == ">",
             len(self.interfaces) - self._first,
+            self._section_snaplen(),
             MAX_RECORD,
             to.block[count:],
             to.offset[count:],
@@ -173,7 +185,7 @@ class PcapngFormat:
         """Enter the frame of a packet block into the scratch arrays."""
         first = self._first
         interface, high, low, captured, wire = _packet_fields(
-            view, at, length, kind, self._order, self.interfaces[first : first + 1], len(self.interfaces) - first
+            view, at, length, kind, self._order, len(self.interfaces) - first, self._section_snaplen()
         )
         header = cf.SIMPLE_PACKET_DATA if kind == cf.SIMPLE_PACKET else cf.PACKET_DATA
         to = self._scratch
@@ -187,18 +199,14 @@ class PcapngFormat:
                 info = self.interfaces[first + interface]
                 info.dropped_kernel = (info.dropped_kernel or 0) + drops
 
-    def _walked(
-        self, at: int, status: int, need: int, problem: str, count: int, untimed: list[int], base: int
-    ) -> Walked:
+    def _walked(self, at: int, status: int, need: int, problem: str, count: int, base: int) -> Walked:
         scratch = self._scratch
         interface = scratch.interface[:count].astype(np.int32)
         block = scratch.block[:count].copy()
         ts_ns, clamped = self._times(count, interface)
-        for i in untimed:
-            ts_ns[i] = ts_ns[i - 1] if i else self._last_ns
-            if not self._untimed_ns or self._untimed_ns[-1] != ts_ns[i]:
-                self._untimed_positions.append(base + int(block[i]))
-                self._untimed_ns.append(int(ts_ns[i]))
+        untimed = np.flatnonzero(scratch.high[:count] == cf.NO_TIME)
+        if len(untimed):
+            self._time_the_untimed(untimed, ts_ns, block + base)
         if count:
             self._last_ns = int(ts_ns[-1])
         if len(self.interfaces) == 1:
@@ -220,9 +228,23 @@ class PcapngFormat:
             clamped=clamped,
         )
 
+    def _time_the_untimed(self, untimed: npt.NDArray[np.intp], ts_ns: Int64, position: Int64) -> None:
+        """Give frames without a time stamp the time of the frame before, and remember it for `read_frame`."""
+        source = np.arange(len(ts_ns))
+        source[untimed] = -1
+        source = np.maximum.accumulate(source)  # of each frame: the last one up to it that has a time
+        ts_ns[untimed] = np.where(source[untimed] < 0, self._last_ns, ts_ns[source[untimed]])
+        times = ts_ns[untimed]
+        before = self._untimed_ns[-1] if self._untimed_ns else None
+        changed = np.flatnonzero(np.diff(times, prepend=times[0]) != 0)
+        if times[0] != before:
+            changed = np.concatenate([[0], changed])
+        self._untimed_positions.extend(position[untimed[changed]].tolist())
+        self._untimed_ns.extend(times[changed].tolist())
+
     def _times(self, count: int, interface: npt.NDArray[np.int32]) -> tuple[Int64, dict[int, int]]:
         """Nanoseconds of the frames in the scratch arrays, and how many were clamped per interface."""
-        high = self._scratch.high[:count].astype(np.uint64)
+        high = np.maximum(self._scratch.high[:count], 0).astype(np.uint64)  # NO_TIME is below 0
         units = high << np.uint64(32) | self._scratch.low[:count].astype(np.uint64)
         if len(self._clocks) == 1:
             ts_ns, clamped_frames = self._clocks[0].many(units)
@@ -350,7 +372,7 @@ class PcapngFormat:
             return None
         try:
             interface, high, low, captured, wire = _packet_fields(
-                block, 0, length, kind, order, self.interfaces[first : first + 1], following - first
+                block, 0, length, kind, order, following - first, self._section_snaplen(first)
             )
         except _DamagedError:
             return None
@@ -366,6 +388,11 @@ class PcapngFormat:
         data = block[data_at : data_at + captured]
         return Frame(data, ts_ns, wire, self.interfaces[number].linktype, number, comment)
 
+    def _section_snaplen(self, first: int | None = None) -> int:
+        """Snapshot length of a section's first interface (by default of the current section); 0: none."""
+        first = self._first if first is None else first
+        return self.interfaces[first].snaplen if first < len(self.interfaces) else 0
+
     def _untimed(self, position: int) -> int:
         run = bisect_right(self._untimed_positions, position) - 1
         return self._untimed_ns[run] if run >= 0 else 0
@@ -377,25 +404,24 @@ def _packet_fields(
     length: int,
     kind: int,
     order: str,
-    first: list[InterfaceInfo],
-    known: int,
+    interfaces: int,
+    snaplen: int,
 ) -> tuple[int, int, int, int, int]:
     """Interface within the section, halves of the time stamp, captured length and length on the wire.
 
-    `first` holds the section's first interface, if it has any, and `known` says how many it has.
+    The section has `interfaces`, of which the first has the snapshot length `snaplen`.
     """
     if kind == cf.SIMPLE_PACKET:
         (wire,) = struct.unpack_from(order + "I", view, at + 8)
-        if not first:
+        if interfaces == 0:
             raise _DamagedError("a simple packet comes before any interface")
-        snaplen = first[0].snaplen
         captured = min(wire, length - cf.SIMPLE_PACKET_DATA - 4, snaplen or wire)
-        return 0, 0, 0, captured, wire
+        return 0, cf.NO_TIME, 0, captured, wire
     if kind == cf.OBSOLETE_PACKET:
         interface, _drops, high, low, captured, wire = struct.unpack_from(order + "HHIIII", view, at + 8)
     else:
         interface, high, low, captured, wire = struct.unpack_from(order + "IIIII", view, at + 8)
-    if interface >= known:
+    if interface >= interfaces:
         raise _DamagedError(f"a frame is of interface {interface}, which is not described")
     if captured > length - cf.PACKET_DATA - 4:
         raise _DamagedError(f"a frame of {captured} bytes does not fit into its block of {length}")

@@ -119,11 +119,11 @@ def parse_statistics(block: bytes, order: str) -> Statistics:
 
 def parse_names(block: bytes, order: str) -> Iterator[tuple[str, str]]:
     """Address and first name of each record of a name resolution block."""
-    import ipaddress
-
     for kind, value in options(block, 8, len(block) - 4, order):
         length = {_NRB_IPV4: 4, _NRB_IPV6: 16}.get(kind)
         if length is not None and len(value) > length:
+            import ipaddress  # here, since hardly any capture needs it
+
             name = value[length:].split(b"\0", 1)[0]
             yield str(ipaddress.ip_address(value[:length])), _text(name, _NAME_LENGTH)
 

@@ -24,6 +24,8 @@ BLOCK_OVERHEAD = 12
 #: Where the frame starts in an enhanced (or obsolete) packet block, and in a simple one.
 PACKET_DATA = 28
 SIMPLE_PACKET_DATA = 12
+#: Upper half of the time stamp of a simple packet, which has none.
+NO_TIME = -1
 
 # --- pcap --------------------------------------------------------------------------------------------------
 RECORD_HEADER = 16

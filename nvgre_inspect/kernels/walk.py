@@ -8,8 +8,8 @@ what is wrong.
 
     pcap record   seconds, fraction, captured length, length on the wire: 32 bits each; then the frame
     pcapng EPB    type 6, block length, interface, time high, time low, captured length, length on the wire:
-    32 bits
-                  each; the frame, padded to 32 bits; options; block length again
+                  32 bits each; the frame, padded to 32 bits; options; block length again
+    pcapng SPB    type 3, block length, length on the wire; the frame, padded to 32 bits; block length again
 
 Limits: `start` and `end` must lie within `buf` (asserted by callers); every length is checked before it is
 used.
@@ -24,13 +24,17 @@ from nvgre_inspect.kernels.capture_format import (
     LENGTHS_SWAPPED,
     LENGTHS_UNCLEAR,
     MORE,
+    NO_TIME,
     OTHER,
     PACKET_DATA,
     SECTION_HEADER,
+    SIMPLE_PACKET,
+    SIMPLE_PACKET_DATA,
 )
 from nvgre_inspect.kernels.compiled import jit
 
 _EPB_MIN = PACKET_DATA + 4
+_SPB_MIN = SIMPLE_PACKET_DATA + 4
 
 
 @jit
@@ -75,12 +79,14 @@ def walk_pcap(buf, start, end, big, header, factor, lengths, max_caplen, offset,
 
 
 @jit
-def walk_pcapng(buf, start, end, big, interfaces, max_block, block, offset, caplen, wirelen, high, low, interface):
-    """Enhanced packet blocks of one pcapng section, up to the next block that the caller must see.
+def walk_pcapng(
+    buf, start, end, big, interfaces, snaplen, max_block, block, offset, caplen, wirelen, high, low, interface
+):
+    """Enhanced and simple packet blocks of one pcapng section, up to the next block that the caller must see.
 
-    `interfaces`: how many the section has described. `high` and `low` are the halves of the time stamp in
-    units of the interface, `interface` its number in the section, `block` where the block starts; all
-    arrays are int64.
+    `interfaces`: how many the section has described; `snaplen`: that of the first of them. `high` and `low`
+    are the halves of the time stamp in units of the interface (a simple packet has none: NO_TIME),
+    `interface` its number in the section, `block` where the block starts; all arrays are int64.
     """
     at = start
     count = 0
@@ -90,7 +96,7 @@ def walk_pcapng(buf, start, end, big, interfaces, max_block, block, offset, capl
         length = _u32(buf, at + 4, big)
         if (
             kind == SECTION_HEADER
-            or (kind >= INTERFACE_DESCRIPTION and kind <= INTERFACE_STATISTICS)
+            or (kind >= INTERFACE_DESCRIPTION and kind <= INTERFACE_STATISTICS and kind != SIMPLE_PACKET)
             or length < BLOCK_OVERHEAD
             or length % 4 != 0
             or length > max_block
@@ -100,7 +106,24 @@ def walk_pcapng(buf, start, end, big, interfaces, max_block, block, offset, capl
             return count, at, MORE
         if _u32(buf, at + length - 4, big) != length:
             return count, at, OTHER
-        if kind == ENHANCED_PACKET:
+        if kind == SIMPLE_PACKET:
+            if count == room:
+                return count, at, FULL
+            if length < _SPB_MIN or interfaces == 0:
+                return count, at, OTHER
+            wire = _u32(buf, at + 8, big)
+            captured = min(wire, length - _SPB_MIN)
+            if snaplen > 0:
+                captured = min(captured, snaplen)
+            block[count] = at
+            offset[count] = at + SIMPLE_PACKET_DATA
+            caplen[count] = captured
+            wirelen[count] = wire
+            high[count] = NO_TIME
+            low[count] = 0
+            interface[count] = 0
+            count += 1
+        elif kind == ENHANCED_PACKET:
             if count == room:
                 return count, at, FULL
             if length < _EPB_MIN:
