@@ -135,8 +135,11 @@ class Engine:
         state = self._accountant.state()
         numbers = self.numbers(state.frames)
         if numbers is not None:
+            # A copy: the accountant's own rows go on counting the frames that it was given.
+            rows = state.anomalies.copy()
             for name in ("first_frame", "last_frame"):
-                state.anomalies[name] = numbers[state.anomalies[name] - 1]
+                rows[name] = numbers[rows[name] - 1]
+            state.anomalies = rows
         return state
 
     def numbers(self, frames: int) -> npt.NDArray[np.int64] | None:
