@@ -13,10 +13,11 @@ from nvgre_inspect import config
 from nvgre_inspect.cli import terminal
 from nvgre_inspect.cli.errors import DAMAGED, DONE, FAILED, USAGE, CommandError, nearest
 from nvgre_inspect.cli.progress import ProgressLine
-from nvgre_inspect.cli.text import escape
+from nvgre_inspect.cli.text import counted, escape
 
 if TYPE_CHECKING:
     from nvgre_inspect.flows.filter import Filter
+    from nvgre_inspect.model.snapshot import Snapshot
     from nvgre_inspect.session import Session
 
 
@@ -29,10 +30,24 @@ def configuration(arguments: argparse.Namespace) -> config.Config:
 
 
 @contextmanager
-def analysed(arguments: argparse.Namespace, settings: config.Config) -> Iterator[Session]:
-    """The session that the arguments ask for, read to its end. Errors of the layers below are CommandErrors,
-    also those that come up while the session is used.
+def analysed(arguments: argparse.Namespace, settings: config.Config, *, again: bool = False) -> Iterator[Session]:
+    """The session that the arguments ask for, read to its end; `again`: packets of a pipe are kept, to be read
+    once more. Errors of the layers below are CommandErrors, also those that come up while the session is used.
     """
+    with opened(arguments, settings, again=again) as (session, progress):
+        try:
+            session.read()
+        finally:
+            if progress is not None:
+                progress.clear()
+        yield session
+
+
+@contextmanager
+def opened(
+    arguments: argparse.Namespace, settings: config.Config, *, again: bool = False
+) -> Iterator[tuple[Session, ProgressLine | None]]:
+    """As `analysed`, but nothing is read yet."""
     from nvgre_inspect.session import SessionOptions, open_session
 
     check_files(arguments.files)
@@ -47,15 +62,11 @@ def analysed(arguments: argparse.Namespace, settings: config.Config) -> Iterator
         dissectors=arguments.dissectors or [],
         names=settings.names,
         engine=arguments.engine,
+        spool=again,
     )
     progress = ProgressLine() if terminal.is_terminal(sys.stderr) and not arguments.quiet else None
     with explained(), open_session(arguments.files, options=asked, progress=progress) as session:
-        try:
-            session.read()
-        finally:
-            if progress is not None:
-                progress.clear()
-        yield session
+        yield session, progress
 
 
 def conclude(session: Session, arguments: argparse.Namespace, *, damage_shown: bool = False) -> int:
@@ -66,6 +77,12 @@ def conclude(session: Session, arguments: argparse.Namespace, *, damage_shown: b
     for sentence in () if damage_shown else session.damage:
         say(sentence)
     return DAMAGED if session.damage else DONE
+
+
+def no_packets(snapshot: Snapshot) -> str:
+    """Why there is nothing: the input is empty, or nothing of it was to be counted."""
+    packets = int(snapshot.captures["packets"].sum())
+    return f"none of {counted(packets, 'packet')} matches -R and --interface" if packets else "no packets"
 
 
 def say(sentence: str) -> None:

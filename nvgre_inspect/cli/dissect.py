@@ -33,12 +33,11 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read up to the packet, and print it."""
+    """Walk to the packet, and print it; nothing is counted on the way."""
     settings = analysis.configuration(arguments)
     arguments.files = [arguments.file]
-    arguments.count = arguments.number
     paint = Paint.choose(arguments.color or settings.options.color, sys.stdout)
-    with analysis.analysed(arguments, settings) as session:
+    with analysis.opened(arguments, settings) as (session, _):
         stack = session.dissect(arguments.number)
         if arguments.json:
             print(json.dumps(stack.to_dict(), indent=2, ensure_ascii=False))

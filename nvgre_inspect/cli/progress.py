@@ -34,6 +34,10 @@ class Progress(Protocol):
     def elapsed_s(self) -> float:
         """Seconds since reading began."""
 
+    @property
+    def activity(self) -> str:
+        """`reading`, or `compiling`: the kernels, once per installation."""
+
 
 class ProgressLine:
     """Callable that a session reports to; draws over one line and clears it at the end."""
@@ -47,7 +51,10 @@ class ProgressLine:
     def __call__(self, progress: Progress) -> None:
         """Draw the line again, if it is time."""
         now = self._now()
-        if progress.elapsed_s < QUIET_SECONDS or now - self._drawn_at < INTERVAL_SECONDS:
+        # Compiling takes seconds, and reports only when it begins.
+        if progress.activity == "reading" and (
+            progress.elapsed_s < QUIET_SECONDS or now - self._drawn_at < INTERVAL_SECONDS
+        ):
             return
         self._drawn_at = now
         self._on_screen = True
@@ -65,6 +72,8 @@ class ProgressLine:
 
 def describe(progress: Progress) -> str:
     """`reading  42 %  126 MB of 300 MB  1,203,000 packets/s  3 s left`, without what is not known."""
+    if progress.activity != "reading":
+        return f"{progress.activity} for this machine, once: some seconds"
     parts = ["reading"]
     total = progress.total_bytes
     if total:

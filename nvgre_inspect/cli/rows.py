@@ -47,11 +47,11 @@ def ordered(rows: pd.DataFrame, table: Table, keys: Sequence[tuple[list[str], bo
 
     by = pd.DataFrame(index=rows.index)
     for position, (names, _) in enumerate(keys):
-        by[position] = rows[names[0]] + rows[names[1]] if len(names) == 2 else _key(rows[names[0]], table, names[0])
-    order = by.sort_values(
-        list(range(len(keys))), ascending=[not descending for _, descending in keys], kind="stable", na_position="last"
-    )
-    return rows.loc[order.index]
+        total = rows[names[0]] + rows[names[1]] if len(names) == 2 else _key(rows[names[0]], table, names[0])
+        by[str(position)] = total
+    ascending = [not descending for _, descending in keys]
+    order = by.sort_values(list(by.columns), ascending=ascending, kind="stable", na_position="last").index
+    return rows.take(rows.index.get_indexer(order))
 
 
 def _key(values: pd.Series, table: Table, name: str) -> pd.Series:

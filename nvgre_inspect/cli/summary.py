@@ -74,9 +74,8 @@ def lines(snapshot: Snapshot, settings: Config, time: str, paint: Paint, limit: 
 
     captures = snapshot.captures
     yield from _files(captures, paint)
-    packets = int(captures["packets"].sum())
-    if packets == 0:
-        yield "no packets"
+    if snapshot.state.frames == 0:
+        yield analysis.no_packets(snapshot)
         return
     tunnels, flows, findings = snapshot.tunnels, snapshot.flows, snapshot.findings
     for name, rows, by in (

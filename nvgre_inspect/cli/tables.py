@@ -15,7 +15,7 @@ from nvgre_inspect.model.columns import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nvgre_inspect.session import Session
+    from nvgre_inspect.model.snapshot import Snapshot
 
 #: Command, which is the table's name -> its line in `--help`, in the order of `--help`.
 COMMANDS = {
@@ -67,12 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
     sorted_by = [name for names, _ in keys for name in names]
     output = Output.chosen(arguments, settings, table, fields, sorted_by)
     rows_filter = analysis.row_filter(arguments.row_filter, table.name)
-    with output.opened() as stream, analysis.analysed(arguments, settings) as session:
-        if table.name == "packets":
+    packets = table.name == "packets"
+    with output.opened() as stream, analysis.analysed(arguments, settings, again=packets) as session:
+        if packets:
             chunks: Iterator[pd.DataFrame] = session.packets(arguments.row_filter)
             if keys:
                 chunks = iter([ordered(_joined(chunks, table.names), table, keys)])
-            total = int(session.snapshot().captures["packets"].sum())
+            total = session.snapshot().state.frames
         else:
             rows = session.snapshot().table(table.name)
             total = len(rows)
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
             chunks = iter([ordered(rows, table, keys)])
         written = output.write(chunks, stream)
         if written == 0 and not arguments.quiet:
-            analysis.say(_nothing(session, table.name, total))
+            analysis.say(_nothing(session.snapshot(), table.name, total))
         return analysis.conclude(session, arguments)
 
 
@@ -92,9 +93,9 @@ def _joined(chunks: Iterator[pd.DataFrame], names: list[str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
 
 
-def _nothing(session: Session, name: str, total: int) -> str:
+def _nothing(snapshot: Snapshot, name: str, total: int) -> str:
     """Why nothing was shown: nothing there, or nothing that matches."""
     if total:
         return f"the filter matches none of {counted(total, name.removesuffix('s'), name)}"
-    packets = int(session.snapshot().captures["packets"].sum())
-    return f"no {name} in {counted(packets, 'packet')}" if packets else "no packets"
+    frames = snapshot.state.frames
+    return f"no {name} in {counted(frames, 'packet')}" if frames else analysis.no_packets(snapshot)

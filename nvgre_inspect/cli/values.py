@@ -155,7 +155,7 @@ def ends(rows: pd.DataFrame, side: str) -> Texts:
     return texts, dimmed(texts)
 
 
-def _end(address: str, mac: str, protocol: str, port: int) -> str:
+def _end(address: str, mac: str, protocol: str, port: object) -> str:
     if address == NULL:
         return mac
     if port is pd.NA:

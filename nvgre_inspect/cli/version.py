@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import platform
 import shutil
-from importlib import metadata
 
 from nvgre_inspect.cli.arguments import Parser
 from nvgre_inspect.cli.errors import DONE
@@ -31,6 +30,8 @@ def run(_arguments: argparse.Namespace) -> int:
 
 
 def _installed(name: str) -> str:
+    from importlib import metadata
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -12,6 +12,7 @@ class Reading:
     total_bytes: int | None = 300_000_000
     packets: int = 0
     elapsed_s: float = 0.0
+    activity: str = "reading"
 
 
 class Clock:
@@ -42,6 +43,12 @@ def test_short_work_shows_nothing():
     line(Reading(1, 2, 3, 0.9))
     line.clear()
     assert screen.getvalue() == ""
+
+
+def test_compiling_is_said_at_once():
+    screen = io.StringIO()
+    ProgressLine(screen)(Reading(activity="compiling"))
+    assert screen.getvalue() == "\rcompiling for this machine, once: some seconds\x1b[K"
 
 
 def test_long_work_is_drawn_sparingly_and_cleared():

@@ -1,0 +1,166 @@
+"""Finding the command, and mistakes: a sentence, the right exit code, never a traceback."""
+
+import pytest
+
+from nvgre_inspect.cli import tables
+from nvgre_inspect.cli.main import main
+from nvgre_inspect.cli.parser import build, default_command_first
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (["x.pcap"], "summary"),
+        (["-"], "summary"),
+        (["flows", "x.pcap"], "flows"),
+        (["--color", "never", "flows", "x.pcap"], "flows"),
+        (["-q", "flows", "x.pcap"], "flows"),
+        (["-R", "flows", "x.pcap"], "summary"),
+        (["--sort", "-bytes", "flows", "x.pcap"], "flows"),
+        (["--", "flows"], "summary"),
+        (["-t", "e", "./flows"], "summary"),
+    ],
+)
+def test_the_command_is_found_wherever_it_stands(words, first):
+    _, commands = build()
+    assert default_command_first(words, commands)[0] == first
+
+
+def test_a_value_of_sort_may_begin_with_a_dash():
+    _, commands = build()
+    assert default_command_first(["flows", "x", "--sort", "-bytes"], commands) == ["flows", "x", "--sort=-bytes"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["flows", "x", "--fild", "a"], "nvgre-inspect flows: unknown option --fild; did you mean --fields?"),
+        (["flows"], "nvgre-inspect flows: the following arguments are required: FILE"),
+        (["flows", "x", "--csv", "--json"], "not allowed with argument --csv"),
+        (["flows", "x", "--field", "flow"], "unknown option --field; did you mean --fields?"),
+        (["flows", "x", "-c", "0"], "argument -c: '0' is not a number of packets"),
+        (["flows", "x", "-c", "many"], "argument -c: 'many' is not a number of packets"),
+        (["flows", "x", "--idle-timeout", "-1"], "argument --idle-timeout: '-1' is not a number of seconds"),
+        (["flows", "x", "--idle-timeout", "nan"], "'nan' is not a number of seconds"),
+        (["flows", "x", "--fields", "a,,b"], "'a,,b' is not a list of columns as a,b,c"),
+        (["flows", "x", "-t", "z"], "argument -t: invalid choice: 'z'"),
+        (["dissect", "x", "0"], "'0' is not a number of packets"),
+        (["dissect", "x", "1", "2"], "nvgre-inspect dissect: 2: one argument too many"),
+        (["export", "x"], "the following arguments are required: -o"),
+        (["completion", "fish"], "invalid choice: 'fish'"),
+        (["-Y", "vsid == 1", "x"], "-Y selects rows of one table"),
+    ],
+)
+def test_usage_errors(run, words, message):
+    result = run(*words)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "message"),
+    [
+        ("--fields", "packets_fdw", "--fields: no column is called packets_fdw; did you mean packets_fwd?"),
+        ("--sort", "-byte", "--sort: no column is called byte; did you mean bytes?"),
+        ("--fields", "zzz", "--fields: no column is called zzz; there are flow, encap, vsid, stack, "),
+    ],
+)
+def test_unknown_columns(run, overlapping, option, name, message):
+    result = run("flows", overlapping, option, name)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+
+
+def test_no_words_is_help(run):
+    result = run()
+    assert result.code == 0
+    assert all(f"\n    {name} " in result.out for name in tables.COMMANDS)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["flows", "--help"], ["--version"]])
+def test_help_and_version(capsys, words):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 0
+    assert "nvgre-inspect" in capsys.readouterr().out
+
+
+def test_missing_file(run):
+    result = run("flows", "nowhere.pcap")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "nvgre-inspect: nowhere.pcap: no such file\n"
+
+
+def test_a_misspelt_command_is_a_missing_file(run):
+    result = run("flwos", "x.pcap")
+    assert (result.code, result.err) == (
+        1,
+        "nvgre-inspect: flwos: no such file; did you mean the command flows?\n",
+    )
+
+
+def test_not_a_capture(run, tmp_path):
+    path = tmp_path / "letter.txt"
+    path.write_text("Dear Sir or Madam,\n" * 20)
+    result = run("flows", path)
+    assert (result.code, result.out) == (1, "")
+    assert str(path) in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_folder_is_no_capture(run, tmp_path):
+    result = run("flows", tmp_path)
+    assert (result.code, result.out) == (1, "")
+    assert str(tmp_path) in result.err
+
+
+def test_filter_errors_have_a_caret(run, overlapping):
+    result = run("flows", overlapping, "-Y", "vsid = = 5001")
+    assert (result.code, result.out) == (2, "")
+    assert "^" in result.err
+    assert "vsid = = 5001" in result.err
+
+
+def test_a_field_of_packets_is_for_read_filters(run, overlapping):
+    result = run("tenants", overlapping, "-Y", "tcp.flags.syn == 1")
+    assert (result.code, result.out) == (2, "")
+    assert "-R" in result.err
+
+
+def test_read_filter_errors(run, overlapping):
+    result = run("tenants", overlapping, "-R", "nosuchfield == 1")
+    assert (result.code, result.out) == (2, "")
+    assert "nosuchfield" in result.err
+
+
+def test_standard_input_only_once(run):
+    result = run("flows", "-", "-")
+    assert (result.code, result.err) == (2, "nvgre-inspect: standard input (-) can be read only once\n")
+
+
+def test_configuration_errors(run, overlapping, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("[options]\ncolour = 'never'\n")
+    result = run("flows", overlapping, "--config", path)
+    assert (result.code, result.out) == (2, "")
+    assert "options.colour: unknown key; did you mean options.color?" in result.err
+
+
+@pytest.mark.parametrize("rule", ["udp.port==8473", "udp.port==x,vxlan", "udp.port==8473,vxlna", "nonsense"])
+def test_decode_as_errors(run, overlapping, rule):
+    result = run("flows", overlapping, "-d", rule)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("nvgre-inspect: ")
+
+
+def test_unknown_interface(run, overlapping):
+    result = run("flows", overlapping, "--interface", "nosuch0")
+    assert result.code in (1, 2)
+    assert "nosuch0" in result.err
+
+
+def test_a_dissector_that_is_not_there(run, overlapping):
+    result = run("flows", overlapping, "--dissector", "nowhere.py")
+    assert (result.code, result.out) == (2, "")
+    assert "nowhere.py" in result.err
