@@ -10,6 +10,7 @@ Nothing raises on what a record says. About 15 µs a frame.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Hashable
 
 import numpy as np
 
@@ -47,8 +48,8 @@ class Accountant:
 
     def finish(self) -> None:
         """The end of the input: fragments that still wait are accounted alone."""
-        for frame in self._fragments.give_up_all():
-            self._enter_alone(frame)
+        self._fragments.give_up_all()
+        self._enter_given_up()
 
     def state(self) -> State:
         """What is known so far; gaps that are open count as lost. Later frames do not change it."""
@@ -79,14 +80,8 @@ class Accountant:
         self._last_ts[frame.interface] = frame.ts_ns
         if frame.underlay_fragment is None and frame.inner_fragment is None:
             self._enter(frame)
-            return
-        for old in self._fragments.expire(frame.ts_ns):
-            self._enter_alone(old)
-        inner = frame.inner_fragment
-        if inner is not None and inner.offset > 0:
-            self._account_later_fragment(frame, inner)
         else:
-            self._account_first_fragment(frame)
+            self._account_fragment(frame)
 
     # --- a frame and its place in the tables -----------------------------------------------------------------------
 
@@ -97,16 +92,9 @@ class Accountant:
         """A later fragment whose first was not seen, at least not in time."""
         return self._enter(frame._replace(anomalies=frame.anomalies | 1 << anomalies.FRAGMENT_WITHOUT_FIRST))
 
-    def _enter_continuation(
-        self, fragments: FragmentSet[Outcome], first: Outcome, frame: FrameRecord, fragment: Fragment
-    ) -> Outcome:
-        """A later fragment of which the first is known."""
-        if first.flow < 0:
-            self._ledger.count_overflow("flows")
-            return first
-        if fragments.merged:
-            return self._keep(frame, self._ledger.enter_merged(first, frame, fragment.length))
-        return self._keep(frame, self._ledger.enter_continuation(first, frame))
+    def _enter_given_up(self) -> None:
+        for frame in self._fragments.take_given_up():
+            self._enter_alone(frame)
 
     def _keep(self, frame: FrameRecord, outcome: Outcome) -> Outcome:
         self._frame_flow[frame.number - 1] = outcome.flow
@@ -114,66 +102,65 @@ class Accountant:
 
     # --- fragments -------------------------------------------------------------------------------------------------
 
-    def _account_first_fragment(self, frame: FrameRecord) -> None:
-        """A first fragment on the underlay, in the tenant's packet, or both."""
+    def _account_fragment(self, frame: FrameRecord) -> None:
+        """A frame with a fragmented header on the underlay, in the tenant's packet, or both.
+
+        A later fragment inside a first one of the underlay does not wait for its own first: others wait for it.
+        """
+        self._fragments.expire(frame.ts_ns)
         underlay, inner = frame.underlay_fragment, frame.inner_fragment
-        underlay_set = self._open_for_first(frame, underlay) if underlay is not None else None
-        inner_set = self._open_for_first(frame, inner) if inner is not None else None
-        outcome = self._enter(frame)
-        if inner_set is not None:
-            self._ledger.set_resync(outcome)
-        if underlay_set is not None and underlay is not None:
-            self._remember_first(underlay_set, underlay, outcome, merged=True)
-        if inner_set is not None and inner is not None:
+        inner_set = underlay_set = known = None
+        if inner is not None:
+            key = self._key(inner)
+            if inner.offset == 0:
+                inner_set = self._fragments.open_first(key, frame.ts_ns)
+            else:
+                known = self._fragments.continue_known(key, inner)
+                if known is None and underlay is None:
+                    self._wait(key, frame, inner)
+                    return
+        if underlay is not None:
+            underlay_set = self._fragments.open_first(self._key(underlay), frame.ts_ns)
+        self._enter_given_up()
+        outcome = self._enter_fragment(frame, inner, known)
+        if inner is not None and inner_set is not None:
             self._remember_first(inner_set, inner, outcome, merged=False)
+        if underlay is not None and underlay_set is not None:
+            self._remember_first(underlay_set, underlay, outcome, merged=True)
 
-    def _account_later_fragment(self, frame: FrameRecord, inner: Fragment) -> None:
-        """A later fragment; perhaps itself within a first fragment on the underlay, for which others wait."""
-        underlay = frame.underlay_fragment
-        if underlay is None:
-            if self._continue_known(frame, inner) is None:
-                self._wait(frame, inner)
-            return
-        underlay_set = self._open_for_first(frame, underlay)
-        outcome = self._continue_known(frame, inner) or self._enter_alone(frame)
-        self._remember_first(underlay_set, underlay, outcome, merged=True)
+    def _key(self, fragment: Fragment) -> Hashable:
+        """Of the set of a fragment's packet."""
+        return self._ledger.intern_stack(fragment.stack), fragment.packet
 
-    def _open_for_first(self, frame: FrameRecord, fragment: Fragment) -> FragmentSet[Outcome]:
-        """The set of a first fragment. One that has a first already is another packet's, and forgotten."""
-        known = self._fragments.known(fragment.key)
-        if known is not None:
-            self._fragments.forget(known)
-        return self._open(frame, fragment)
+    def _wait(self, key: Hashable, frame: FrameRecord, fragment: Fragment) -> None:
+        """A later fragment that came before its first. Its path is noted now, in the order of arrival."""
+        if frame.path is not None and self._ledger.intern_path(frame.path) < 0:
+            frame = frame._replace(path=None)
+        self._fragments.wait(key, frame, fragment)
+        self._enter_given_up()
 
-    def _open(self, frame: FrameRecord, fragment: Fragment) -> FragmentSet[Outcome]:
-        for old in self._fragments.room_for_set(fragment.key):
-            self._enter_alone(old)
-        return self._fragments.open(fragment.key, frame.ts_ns)
+    def _enter_fragment(
+        self, frame: FrameRecord, inner: Fragment | None, known: FragmentSet[Outcome] | None
+    ) -> Outcome:
+        """A first fragment, or a later one of which the first is known or cannot be waited for."""
+        if inner is None or inner.offset == 0:
+            return self._enter(frame)
+        if known is None or known.first is None:
+            return self._enter_alone(frame)
+        return self._enter_continuation(known.first, frame, inner, merged=known.merged)
+
+    def _enter_continuation(self, first: Outcome, frame: FrameRecord, fragment: Fragment, *, merged: bool) -> Outcome:
+        """A later fragment of which the first was accounted."""
+        if not merged:
+            return self._keep(frame, self._ledger.enter_continuation(first, frame))
+        if first.flow < 0:
+            self._ledger.count_overflow("flows")
+            return first
+        return self._keep(frame, self._ledger.enter_merged(first, frame, fragment.length))
 
     def _remember_first(
-        self, fragments: FragmentSet[Outcome], fragment: Fragment, outcome: Outcome, *, merged: bool
+        self, fragments: FragmentSet[Outcome], fragment: Fragment, first: Outcome, *, merged: bool
     ) -> None:
         """The first fragment is entered: those that waited for it follow."""
-        fragments.first, fragments.merged = outcome, merged
-        fragments.count(fragment)
-        for waiting_frame, waiting in self._fragments.release(fragments):
-            self._enter_continuation(fragments, outcome, waiting_frame, waiting)
-        self._fragments.forget_if_complete(fragments)
-
-    def _continue_known(self, frame: FrameRecord, fragment: Fragment) -> Outcome | None:
-        """Enters a later fragment if its first is known."""
-        known = self._fragments.known(fragment.key)
-        if known is None or known.first is None:
-            return None
-        known.count(fragment)
-        outcome = self._enter_continuation(known, known.first, frame, fragment)
-        self._fragments.forget_if_complete(known)
-        return outcome
-
-    def _wait(self, frame: FrameRecord, fragment: Fragment) -> None:
-        """A later fragment that came before its first."""
-        for old in self._fragments.room_for_waiting():
-            self._enter_alone(old)
-        fragments = self._open(frame, fragment)
-        fragments.count(fragment)
-        self._fragments.wait(fragments, frame, fragment)
+        for frame, later in self._fragments.remember_first(fragments, fragment, first, merged=merged):
+            self._enter_continuation(first, frame, later, merged=merged)

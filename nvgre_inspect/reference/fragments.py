@@ -10,13 +10,13 @@ forgotten, before its last fragment came; that one is then accounted on its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from nvgre_inspect.kernels.codes import FRAGMENT_TIMEOUT_NS
 from nvgre_inspect.model.account_options import AccountOptions
-from nvgre_inspect.reference.frame import Fragment, FragmentKey, FrameRecord
+from nvgre_inspect.reference.frame import Fragment, FrameRecord
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class FragmentSet(Generic[T]):
     """The fragments of one packet."""
 
-    key: FragmentKey
+    key: Hashable
     #: Time of the fragment that came first.
     created_ns: int
     #: What was found for the fragment at offset 0; None as long as it has not come.
@@ -46,68 +46,91 @@ class FragmentSet(Generic[T]):
 
 
 class FragmentSets(Generic[T]):
-    """All sets, oldest first. Methods that give sets up return the frames that waited in them."""
+    """All sets, oldest first. Frames that waited in sets that were given up are collected until they are taken."""
 
     def __init__(self, options: AccountOptions) -> None:
         self._options = options
-        self._sets: dict[FragmentKey, FragmentSet[T]] = {}
+        self._sets: dict[Hashable, FragmentSet[T]] = {}
         self._waiting = 0
+        self._given_up: list[FrameRecord] = []
 
-    def known(self, key: FragmentKey) -> FragmentSet[T] | None:
-        """The set of this key if its first fragment has come."""
-        found = self._sets.get(key)
-        return found if found is not None and found.first is not None else None
-
-    def expire(self, now_ns: int) -> Iterator[FrameRecord]:
+    def expire(self, now_ns: int) -> None:
         """Gives up sets that are too old. Only the oldest is looked at: order is that of creation."""
         while self._sets:
             oldest = next(iter(self._sets.values()))
             if now_ns - oldest.created_ns <= FRAGMENT_TIMEOUT_NS:
                 return
-            yield from self.give_up_oldest()
+            self._give_up_oldest()
 
-    def give_up_all(self) -> Iterator[FrameRecord]:
+    def give_up_all(self) -> None:
         """At the end of the input."""
         while self._sets:
-            yield from self.give_up_oldest()
+            self._give_up_oldest()
 
-    def give_up_oldest(self) -> list[FrameRecord]:
-        """Forgets the oldest set."""
-        oldest = next(iter(self._sets.values()))
-        self.forget(oldest)
-        return [frame for frame, _ in self.release(oldest)]
+    def take_given_up(self) -> list[FrameRecord]:
+        """The frames that have been given up since the last call."""
+        taken, self._given_up = self._given_up, []
+        return taken
 
-    def room_for_set(self, key: FragmentKey) -> Iterator[FrameRecord]:
-        """Gives up sets until one of this key exists or can be made."""
-        while key not in self._sets and len(self._sets) >= self._options.fragment_sets:
-            yield from self.give_up_oldest()
+    def open_first(self, key: Hashable, now_ns: int) -> FragmentSet[T]:
+        """The set of a first fragment. One that has a first already is another packet's, and forgotten."""
+        known = self._known(key)
+        if known is not None:
+            self._forget(known)
+        return self._open(key, now_ns)
 
-    def room_for_waiting(self) -> Iterator[FrameRecord]:
-        """Gives up sets until one more fragment can wait."""
+    def continue_known(self, key: Hashable, fragment: Fragment) -> FragmentSet[T] | None:
+        """The set of a later fragment if its first is known; forgotten if this was the last that it needed."""
+        known = self._known(key)
+        if known is not None:
+            known.count(fragment)
+            self._forget_if_complete(known)
+        return known
+
+    def wait(self, key: Hashable, frame: FrameRecord, fragment: Fragment) -> None:
+        """Keeps a fragment that came before its first."""
         while self._waiting >= self._options.pending_fragments:
-            yield from self.give_up_oldest()
-
-    def open(self, key: FragmentKey, now_ns: int) -> FragmentSet[T]:
-        """The set of this key, made if needed; call after `room_for_set`."""
-        return self._sets.setdefault(key, FragmentSet(key, now_ns))
-
-    def wait(self, fragments: FragmentSet[T], frame: FrameRecord, fragment: Fragment) -> None:
-        """Keeps a fragment that came before its first; call after `room_for_waiting`."""
+            self._give_up_oldest()
+        fragments = self._open(key, frame.ts_ns)
+        fragments.count(fragment)
         fragments.waiting.append((frame, fragment))
         self._waiting += 1
 
-    def release(self, fragments: FragmentSet[T]) -> list[tuple[FrameRecord, Fragment]]:
-        """Takes out the fragments that wait."""
+    def remember_first(
+        self, fragments: FragmentSet[T], fragment: Fragment, first: T, *, merged: bool
+    ) -> list[tuple[FrameRecord, Fragment]]:
+        """The first fragment was accounted. Returns those that waited for it."""
+        fragments.first, fragments.merged = first, merged
+        fragments.count(fragment)
+        waiting = self._release(fragments)
+        self._forget_if_complete(fragments)
+        return waiting
+
+    def _known(self, key: Hashable) -> FragmentSet[T] | None:
+        found = self._sets.get(key)
+        return found if found is not None and found.first is not None else None
+
+    def _open(self, key: Hashable, now_ns: int) -> FragmentSet[T]:
+        """The set of this key, made if needed."""
+        while key not in self._sets and len(self._sets) >= self._options.fragment_sets:
+            self._give_up_oldest()
+        return self._sets.setdefault(key, FragmentSet(key, now_ns))
+
+    def _give_up_oldest(self) -> None:
+        oldest = next(iter(self._sets.values()))
+        self._forget(oldest)
+        self._given_up += [frame for frame, _ in self._release(oldest)]
+
+    def _release(self, fragments: FragmentSet[T]) -> list[tuple[FrameRecord, Fragment]]:
         waiting, fragments.waiting = fragments.waiting, []
         self._waiting -= len(waiting)
         return waiting
 
-    def forget(self, fragments: FragmentSet[T]) -> None:
-        """Drops a set, unless another one has its key by now."""
+    def _forget_if_complete(self, fragments: FragmentSet[T]) -> None:
+        if fragments.total is not None and fragments.received >= fragments.total:
+            self._forget(fragments)
+
+    def _forget(self, fragments: FragmentSet[T]) -> None:
+        """Drops a set, unless it was given up and another one has its key by now."""
         if self._sets.get(fragments.key) is fragments:
             del self._sets[fragments.key]
-
-    def forget_if_complete(self, fragments: FragmentSet[T]) -> None:
-        """Drops a set of which all bytes have come."""
-        if fragments.total is not None and fragments.received >= fragments.total:
-            self.forget(fragments)

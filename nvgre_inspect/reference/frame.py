@@ -28,22 +28,13 @@ MPLS_PATH = 1
 NO_ADDRESS = bytes(16)
 
 
-class FragmentKey(NamedTuple):
-    """What the fragments of one packet have in common."""
-
-    stack: Layers  # key stack of the layers outside the fragmented header
-    outermost: bytes  # family and addresses of the frame's first IP header, empty if that is the fragmented one
-    family: int
-    src: bytes
-    dst: bytes
-    id: int
-    protocol: int
-
-
 class Fragment(NamedTuple):
-    """A fragmented IP header of a frame."""
+    """A fragmented IP header of a frame. `stack` and `packet` are the same for all fragments of a packet."""
 
-    key: FragmentKey
+    stack: Layers  # key stack of the layers outside the header
+    #: Family and addresses of the frame's first IP header (empty if that is this one); of this one: family, source,
+    #: destination, identification, protocol byte (IPv6: 0).
+    packet: tuple[bytes, int, bytes, bytes, int, int]
     offset: int
     length: int
     more: bool
@@ -205,16 +196,13 @@ def _fragment(frame: bytes, record: Any, which: str, layers: Layers) -> Fragment
     if index > 0:
         outer_family, outer_src, outer_dst, _ = _ip_header(frame, int(record["ip_off"][0]))
         outermost = bytes((outer_family,)) + outer_src + outer_dst
-    key = FragmentKey(
+    return Fragment(
         key_stack(layers[: int(record[f"{which}_layers"])]),
-        outermost,
-        family,
-        src,
-        dst,
-        int(record[f"{which}_id"]),
-        protocol,
+        (outermost, family, src, dst, int(record[f"{which}_id"]), protocol),
+        int(record[f"{which}_off"]),
+        int(record[f"{which}_len"]),
+        bool(record[f"{which}_more"]),
     )
-    return Fragment(key, int(record[f"{which}_off"]), int(record[f"{which}_len"]), bool(record[f"{which}_more"]))
 
 
 def _ip_header(frame: bytes, start: int) -> tuple[int, bytes, bytes, int]:

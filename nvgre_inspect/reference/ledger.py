@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from dissectors import anomalies, encaps
-from dissectors.offsets import IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP
-from nvgre_inspect.kernels.codes import ACTIVE
+from dissectors.offsets import IPPROTO_ICMP, IPPROTO_ICMPV6
 from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.reference import tcp
 from nvgre_inspect.reference.frame import NO_ADDRESS, FrameRecord, Layers, Path, key_stack
@@ -56,6 +55,11 @@ class Table(Generic[Row]):
     def find(self, key: Hashable) -> int:
         """Number of the newest row of this key, -1 if there is none."""
         return self._numbers.get(key, -1)
+
+    def find_or_add(self, key: Hashable, make: Callable[[], Row]) -> int:
+        """Number of the newest row of this key, made if needed; -1 if there is no room."""
+        number = self.find(key)
+        return number if number >= 0 else self.add(key, make)
 
     def add(self, key: Hashable, make: Callable[[], Row]) -> int:
         """Number of a new row, which from now on is the one of its key; -1 if there is no room."""
@@ -117,7 +121,6 @@ class Ledger:
             tunnel.times.see(frame.ts_ns)
         if first.series >= 0:
             self.timeline.add(first.series, frame.ts_ns, (0, length, frame.wire_len, 0))
-        self._collect_anomalies(outcome)
         self._count_anomalies(frame, outcome)
         return outcome
 
@@ -127,19 +130,28 @@ class Ledger:
         self._account_quote(frame, outcome)
         self._account_tunnel(frame, outcome)
         self._count_in_flow(frame, outcome)
-        self.set_resync(outcome)
+        self._resync(outcome)
         self._account_rest(frame, outcome)
         return outcome
 
-    def set_resync(self, outcome: Outcome) -> None:
+    def intern_stack(self, layers: Layers) -> int:
+        """Number of a list of layers, -1 if there is no room; nothing is said of that."""
+        return self.stacks.find_or_add(layers, lambda: layers)
+
+    def intern_path(self, path: Path) -> int:
+        """Number of a path, likewise."""
+        return self.paths.find_or_add(path, lambda: path)
+
+    def _resync(self, outcome: Outcome) -> None:
         """Of a TCP segment in fragments only the first one's length is known."""
-        if outcome.flow >= 0 and self.flows.rows[outcome.flow].protocol == IPPROTO_TCP:
+        if outcome.flow < 0:
+            self._no_room(self.flows.name, outcome)
+        elif self.flows.rows[outcome.flow].is_tcp:
             self.flows.rows[outcome.flow].sides[outcome.side].resync = True
 
     def _account_rest(self, frame: FrameRecord, outcome: Outcome) -> None:
         """Steps 7 to 10."""
         self._account_placement(frame, outcome)
-        self._collect_anomalies(outcome)
         self._account_endpoint(frame, outcome)
         self._account_timeline(frame, outcome)
         self._count_anomalies(frame, outcome)
@@ -164,6 +176,7 @@ class Ledger:
         outcome.tunnel_side = side = int(frame.pa_src > frame.pa_dst)
         outcome.tunnel = self._tunnel(frame.encap, outcome.pa_src, outcome.pa_dst, bool(side), frame.ts_ns, outcome)
         if outcome.tunnel < 0:
+            outcome.pa_src = outcome.pa_dst = -1
             return
         tunnel = self.tunnels.rows[outcome.tunnel]
         tunnel.packets[side] += 1
@@ -218,7 +231,7 @@ class Ledger:
 
     def _has_ended(self, flow: Flow, frame: FrameRecord) -> bool:
         """Whether a frame of this key belongs to a new flow."""
-        if flow.state != ACTIVE:  # TCP
+        if flow.is_tcp:
             return tcp.starts_connection(flow, frame.side, frame)
         timeout = self._options.idle_timeout_ns
         return timeout > 0 and frame.ts_ns - flow.times.last_ns > timeout
@@ -299,6 +312,8 @@ class Ledger:
 
     def _account_endpoint(self, frame: FrameRecord, outcome: Outcome) -> None:
         """Step 8."""
+        if outcome.flow < 0:
+            return
         has_ip = frame.ca_family != 0 and frame.ca_ip != NO_ADDRESS
         if frame.ca_mac == -1 and not has_ip:
             return
@@ -336,14 +351,13 @@ class Ledger:
 
     # --- step 10: anomalies; room in tables ------------------------------------------------------------------------
 
-    def _collect_anomalies(self, outcome: Outcome) -> None:
-        """What was found up to step 7 goes to the frame's flow and tunnel."""
+    def _count_anomalies(self, frame: FrameRecord, outcome: Outcome) -> None:
+        """Step 10."""
         if outcome.flow >= 0:
             self.flows.rows[outcome.flow].anomalies |= outcome.anomalies
         if outcome.tunnel >= 0:
             self.tunnels.rows[outcome.tunnel].anomalies |= outcome.anomalies
 
-    def _count_anomalies(self, frame: FrameRecord, outcome: Outcome) -> None:
         mask, code = outcome.anomalies, 0
         while mask:
             if mask & 1:
@@ -361,11 +375,9 @@ class Ledger:
 
     def _row(self, table: Table[Row], key: Hashable, make: Callable[[], Row], outcome: Outcome) -> int:
         """Number of the row of this key, made if needed; -1 if there is no room, which the frame is told."""
-        number = table.find(key)
+        number = table.find_or_add(key, make)
         if number < 0:
-            number = table.add(key, make)
-            if number < 0:
-                self._no_room(table.name, outcome)
+            self._no_room(table.name, outcome)
         return number
 
     def _no_room(self, table: str, outcome: Outcome) -> None:

@@ -64,7 +64,7 @@ class Side:
 
     #: The last packets with an IP-ID: (sequence, ip_id, length) and time, oldest first.
     recent: list[tuple[tuple[int, int, int], int]] = field(default_factory=list)
-    #: A frame with `tcp_ok` was seen.
+    #: A readable TCP header was seen, of a packet that is no duplicate.
     seen: bool = False
     isn: int | None = None
     first_seq: int | None = None
@@ -114,6 +114,8 @@ class Flow:
     initiator: int
     times: Times
     state: int = ACTIVE
+    #: A frame with `tcp_ok` was seen.
+    is_tcp: bool = False
     anomalies: int = 0
     sides: tuple[Side, Side] = field(default_factory=lambda: (Side(), Side()))
     handshake_rtt_ns: int = -1

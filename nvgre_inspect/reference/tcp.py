@@ -52,14 +52,16 @@ def segment_length(frame: FrameRecord) -> int:
 def analyse(flow: Flow, number: int, frame: FrameRecord, options: AccountOptions) -> int:
     """Takes a frame of side `number` into account; returns the anomalies that follow as a mask."""
     side, other = flow.sides[number], flow.sides[1 - number]
+    flow.is_tcp = flow.is_tcp or bool(frame.tcp_ok)
     if _seen_before(side, frame):
         side.duplicates += 1
-        mask = 1 << anomalies.DUPLICATE_PACKET
-    elif frame.tcp_ok:
-        mask = _segment(flow, number, frame, side, other, options)
-    else:
-        mask = 0
-    side.seen = side.seen or bool(frame.tcp_ok)
+        return 1 << anomalies.DUPLICATE_PACKET
+    if not frame.tcp_ok:
+        return 0
+    mask = _segment(flow, number, frame, side, other, options)
+    side.seen = True
+    if frame.inner_fragment is not None:
+        side.resync = True  # it goes on in further fragments
     return mask
 
 

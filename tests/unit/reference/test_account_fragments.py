@@ -60,7 +60,7 @@ def inner(
     ports = (5, 6) if offset == 0 else (-1, -1)
     fields = tunnel(PA1, PA2, vsid=more.pop("vsid", 5001)) | ip_packet(CA1, CA2, UDP, *ports)
     fragmented = fragment_fields(ident, offset, length, more=not last, layers=1) | {"frag_a_ip": 1}
-    data = ipv4_header(PA1, PA2, 47) + ipv4_header(CA1, CA2, UDP)
+    data = ipv4_header(PA1, PA2, 47) + ipv4_header(CA1, CA2, UDP) + more.pop("behind", b"")
     frames.add(at_us, fields, fragmented, data=data, n_ip=2, ip_off=(0, 20), inner_len=length, **more)
 
 
@@ -224,9 +224,23 @@ def test_the_same_identification_in_two_tenants_is_two_packets(frames: Frames) -
     assert codes(state) == {anomalies.FRAGMENT_WITHOUT_FIRST: 1}
 
 
-def test_fragment_keys_intern_no_stack(frames: Frames) -> None:
-    inner(frames, 0, 7, 1000, 500, last=True)
-    assert len(account_so_far(frames).stacks) == 0
+def test_what_a_waiting_fragment_needs_is_noted_when_it_comes(frames: Frames) -> None:
+    """Its packet's key and its path: rows are made in the order of the frames, not of what became of them."""
+    label = (16 << 12 | 1 << 8).to_bytes(4)
+    inner(frames, 0, 7, 1000, 500, last=True, path_kind=1, path_n=1, path_off=40, behind=label)
+    state = account_so_far(frames)
+    assert (len(state.flows), len(state.stacks), len(state.paths)) == (0, 1, 1)
+    (placement,) = account(frames).placements
+    assert placement["path"] == 0
+
+
+def test_a_waiting_fragment_whose_path_found_no_room_has_none(frames: Frames) -> None:
+    for at, label in ((0, 16), (1, 17)):
+        stack = (label << 12 | 1 << 8).to_bytes(4)
+        inner(frames, at, 7 + at, 1000, 500, last=True, path_kind=1, path_n=1, path_off=40, behind=stack)
+    state = account(frames, AccountOptions(max_paths=1))
+    assert state.placements["path"].tolist() == [0, -1]
+    assert state.overflow == {}
 
 
 def test_an_idle_flow_still_gets_its_fragments(frames: Frames) -> None:
@@ -355,7 +369,7 @@ def test_without_room_to_wait_the_oldest_sets_are_given_up(frames: Frames) -> No
     assert account_so_far(frames, options).frame_flow.tolist() == [0, 1, 1, 1, -1, -1]
 
 
-def test_fragments_of_a_packet_without_a_flow_are_only_counted(frames: Frames) -> None:
+def test_fragments_of_a_packet_without_a_flow_have_none_either(frames: Frames) -> None:
     frames.udp(0, "10.0.0.9:1", "10.0.0.8:2")
     outer_first(frames, 1, 7)
     outer_later(frames, 2, 7, 1000, 400)
@@ -364,9 +378,10 @@ def test_fragments_of_a_packet_without_a_flow_are_only_counted(frames: Frames) -
     state = account(frames, AccountOptions(max_flows=1))
     assert state.overflow == {"flows": 4}
     assert state.frame_flow.tolist() == [0, -1, -1, -1, -1]
-    assert state.tunnels["packets"].tolist() == [[2, 0]]
+    # Inner fragments are packets, so the tunnel has them; what continues an underlay packet is not.
+    assert state.tunnels["packets"].tolist() == [[3, 0]]
     assert state.tunnels["fragments"].tolist() == [1]
-    assert codes(state)[anomalies.TABLE_OVERFLOW] == 2
+    assert codes(state)[anomalies.TABLE_OVERFLOW] == 3
 
 
 def test_fragments_inside_nested_tunnels_are_keyed_by_the_outermost_addresses(frames: Frames) -> None:

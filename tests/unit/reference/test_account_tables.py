@@ -411,13 +411,13 @@ def overflowing(option: str, *frame_fields: dict[str, object], cap: int = 1) -> 
     return account(frames, AccountOptions(**{option: cap}))
 
 
-def test_without_room_for_a_flow_a_frame_has_no_placement_but_all_else() -> None:
+def test_without_room_for_a_flow_a_frame_has_neither_placement_nor_endpoint() -> None:
     state = overflowing("max_flows", THERE, THERE | endpoint() | {"src_port": 9}, THERE | {"src_port": 9})
     assert packets(state) == [[1, 0]]
     assert state.overflow == {"flows": 2}
     assert state.placements["packets"].tolist() == [1]
     assert state.tunnels["packets"].tolist() == [[3, 0]]
-    assert state.endpoints["packets"].tolist() == [1]
+    assert len(state.endpoints) == 0
     assert state.bins[0, :, 0].sum() == 3
     assert state.frame_flow.tolist() == [0, -1, -1]
     assert state.flows["anomalies"].tolist() == [0]
@@ -434,13 +434,13 @@ def test_a_flow_that_ended_does_not_take_the_frames_of_its_successor() -> None:
     assert state.overflow == {"flows": 1}
 
 
-def test_without_room_for_a_tunnel_there_is_no_placement() -> None:
-    other = tunnel("192.0.2.1", "192.0.2.9")
-    state = overflowing("max_tunnels", THERE, other | endpoint())
-    assert packets(state) == [[2, 0]]
+def test_without_room_for_a_tunnel_there_is_no_placement_and_no_pa() -> None:
+    here, other = THERE | endpoint(), tunnel("192.0.2.3", "192.0.2.9") | endpoint()
+    state = overflowing("max_tunnels", here, other, here)
+    assert packets(state) == [[3, 0]]
     assert state.overflow == {"tunnels": 1}
-    assert state.placements["packets"].tolist() == [1]
-    assert state.endpoints["last_pa"].tolist() == [0]
+    assert state.placements["packets"].tolist() == [2]
+    assert state.endpoints[["packets", "moves", "last_pa", "n_pas"]].tolist() == [(3, 0, 0, 1)]
     assert state.series.tolist() == [(encaps.NVGRE, 5001, 0), (encaps.NVGRE, 5001, -1)]
 
 
@@ -487,8 +487,8 @@ def test_without_room_for_placements_endpoints_and_series() -> None:
     state = overflowing("max_series", THERE, other)
     assert state.bins[:, :, 0].sum() == 1
     assert state.overflow == {"series": 1}
-    # Found after step 7: counted, but not told to flow and tunnel.
-    assert state.flows["anomalies"].tolist() == [0, 0]
+    assert state.flows["anomalies"].tolist() == [0, OVERFLOW]
+    assert state.tunnels["anomalies"].tolist() == [OVERFLOW]
     assert state.anomalies[["code", "count"]].tolist() == [(anomalies.TABLE_OVERFLOW, 1)]
 
 
