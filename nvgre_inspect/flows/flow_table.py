@@ -116,11 +116,8 @@ def stack_column(
 ) -> pd.Categorical[Any]:
     """Text of interned stacks (model.state.STACK); `index` [rows] into them."""
     codes, used = pd.factorize(np.ascontiguousarray(index))
-    texts = []
-    for entry in stacks[used]:
-        n = int(entry["n"])
-        texts.append(labels.stack_text(entry["kind"][:n].tolist(), entry["id"][:n].tolist(), kinds))
-    return labels.category(codes, texts)
+    rows = stacks[used]
+    return labels.category(codes, labels.stack_texts(rows["n"], rows["kind"], rows["id"], kinds))
 
 
 def vlan_column(count: npt.NDArray[Any], vlan: npt.NDArray[Any]) -> pd.Categorical[Any]:

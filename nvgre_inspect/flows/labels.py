@@ -255,6 +255,15 @@ def stack_text(kinds: Sequence[int], ids: Sequence[int], names: Mapping[int, str
     )
 
 
+def stack_texts(
+    count: Ints, kinds: npt.NDArray[np.uint8], ids: npt.NDArray[np.uint32], names: Mapping[int, str]
+) -> list[str | None]:
+    """`stack_text` of many: `count` [rows], `kinds` and `ids` [rows, layers], of which the first `count` are meant."""
+    depth = int(count.max(initial=0))
+    listed = zip(count.tolist(), kinds[:, :depth].tolist(), ids[:, :depth].tolist(), strict=True)
+    return [stack_text(row_kinds[:n], row_ids[:n], names) for n, row_kinds, row_ids in listed]
+
+
 def encap_name(kind: int, names: Mapping[int, str]) -> str:
     """The word of a layer kind, with or without encaps.HAS_ID."""
     kind &= ~encaps.HAS_ID

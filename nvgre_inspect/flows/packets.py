@@ -81,8 +81,5 @@ def _stacks(rows: npt.NDArray[np.void], kinds: dict[int, str]) -> pd.Categorical
         columns.append(np.where(there, rows["layer_kind"][:, layer], encaps.NONE))
         columns.append(np.where(there, rows["layer_id"][:, layer], 0))
     codes, first = labels.combine(columns)
-    texts = []
-    for i in first.tolist():
-        n = int(count[i])
-        texts.append(labels.stack_text(rows["layer_kind"][i][:n].tolist(), rows["layer_id"][i][:n].tolist(), kinds))
+    texts = labels.stack_texts(count[first], rows["layer_kind"][first], rows["layer_id"][first], kinds)
     return labels.category(codes, texts)
