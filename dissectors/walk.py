@@ -44,6 +44,21 @@ class Walk(TunnelSteps, TransportSteps):
     ) -> None:
         super().__init__(frame, wire_len, gre_key, tables, leaves)
         self.run(self._link(linktype))
+        #: Index of the layer that names the tenant, -1: none.
+        self.tenant = self._find_tenant()
+        # At or outside the header that carries the tenant: the underlay's doing, not the tenant's.
+        if self.tenant >= 0 and self.fragments and self.fragments[0].ip < self.layers[self.tenant].n_ip:
+            self.note(anomalies.UNDERLAY_FRAGMENT)
+
+    def _find_tenant(self) -> int:
+        """The first virtual network with an id, else the first layer that is no mirror."""
+        fallback = -1
+        for index, layer in enumerate(self.layers):
+            if layer.is_virtual:
+                return index
+            if fallback < 0 and layer.kind not in encaps.MIRRORS:
+                fallback = index
+        return fallback
 
     # --- link layers
     # ---------------------------------------------------------------------------------------------
@@ -221,8 +236,10 @@ class Walk(TunnelSteps, TransportSteps):
         length, total = header.header_len, header.total_length
         if not self.there(off, length):
             return None
-        self.anomalies |= header.anomalies
-        claim = off + total if total >= length else -1
+        claim = off + total
+        if total < length:
+            self.anomalies |= header.anomalies
+            claim = -1
         protocol = header.protocol
         ip = IPHeader(off, 4, header.src, header.dst, header.tos, header.ttl, -1, protocol, claim)
         self._begin_ip(ip, offsets.ETHERTYPE_IPV4)

@@ -195,9 +195,11 @@ class WalkCore:
 
     def take(self, cls: type[H], off: int) -> H | None:
         """The header at `off`, None where its fixed part is not there."""
-        if not self.there(off, cls.__hdr_len__):
+        limit = self.limit
+        if off + cls.__hdr_len__ > limit:
+            self.there(off, cls.__hdr_len__)
             return None
-        header = cls(self.frame[off : self.limit])
+        header = cls(self.frame[off:limit])
         self.headers.append(Placed(off, header))
         return header
 

@@ -1,8 +1,8 @@
 """Decode: frames to records, by walking the dpkt classes of `dissectors`.
 
 Slow and readable, this is what the compiled decoder is held against, and what serves small inputs at once.
-The rules that need the whole walk (who is the tenant, sides, fragments) are here; those of single headers
-are in `dissectors.walk`. docs/decoding.md is the contract of both.
+The rules that need the whole walk (flow id, customer address, sides) are here, those of headers and who is
+the tenant in `dissectors.walk`. docs/decoding.md is the contract of both.
 
 A record is packed by `struct` from plain ints, because setting some hundred fields of a NumPy scalar one
 by one costs more than the walk.
@@ -17,7 +17,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from dissectors import anomalies, encaps
+from dissectors import encaps
 from dissectors.gre import GreKey
 from dissectors.walk import Walk
 from dissectors.walk_core import Encapsulation, FragmentPlace, IPHeader
@@ -72,15 +72,13 @@ def decode(batch: PacketBatch, options: DecodeOptions, out: npt.NDArray[np.void]
 def flatten(walk: Walk, ts_ns: int, wire_len: int, cap_len: int, interface: int, linktype: int) -> list[int]:
     """The values of a record, in the order of RECORD, arrays spread out."""
     layers, inner = walk.layers, walk.innermost
-    tenant, layer = _tenant(layers)
-    mirrors = layers if layer is None else ()
-    content = layer or (mirrors[-1] if mirrors else None)
+    tenant = walk.tenant
+    layer = layers[tenant] if tenant >= 0 else None
+    # Without a tenant all layers are mirrors.
+    content = layer or (layers[-1] if layers else None)
     inner_off = content.payload if content else 0
     inner_end = content.end if content else wire_len
     underlay = walk.ips[layer.n_ip - 1] if layer and layer.n_ip else None
-    mask = walk.anomalies
-    if underlay and walk.fragments and walk.fragments[0].ip < (layer.n_ip if layer else 0):
-        mask |= 1 << anomalies.UNDERLAY_FRAGMENT
     kinds = [entry.kind if entry.id is None else entry.kind | encaps.HAS_ID for entry in layers]
     ids = [entry.id or 0 for entry in layers]
     blank = [0] * (MAX_LAYERS - len(layers))
@@ -94,7 +92,7 @@ def flatten(walk: Walk, ts_ns: int, wire_len: int, cap_len: int, interface: int,
     path_kind, path_n, path_off = walk.path
     return [
         ts_ns,
-        mask,
+        walk.anomalies,
         wire_len,
         cap_len,
         interface,
@@ -167,17 +165,6 @@ def _outline(ip: IPHeader | None) -> tuple[int, tuple[int, ...], tuple[int, ...]
     if ip is None:
         return 0, _NO_WORDS, _NO_WORDS, -1, -1
     return ip.family, _words(ip.src), _words(ip.dst), ip.ttl, ip.tos
-
-
-def _tenant(layers: list[Encapsulation]) -> tuple[int, Encapsulation | None]:
-    """The tenant layer and its index: the first virtual network, else the first layer that is no mirror."""
-    fallback: tuple[int, Encapsulation | None] = (-1, None)
-    for index, layer in enumerate(layers):
-        if layer.is_virtual:
-            return index, layer
-        if fallback[1] is None and layer.kind not in encaps.MIRRORS:
-            fallback = (index, layer)
-    return fallback
 
 
 def _flow_id(walk: Walk, tenant: int, layer: Encapsulation | None, underlay: IPHeader | None) -> int:
