@@ -71,15 +71,15 @@ class Catalogue:
 
     def _unknown(self, name: str) -> Unknown:
         suggestion = _INSTEAD.get(name)
-        if suggestion not in self.fields:
+        if suggestion is None:
             suggestion = nearest(name, self.names)
+        elif suggestion not in self.fields:
+            suggestion = None
         base = name.removeprefix("inner.").removeprefix("outer.")
         if self.on_packets:
             if self.table is None and (name == "flow" or name in TABLES["flows"]):
                 return Unknown(f"{name} is only known once packets were counted: use it with -Y, not -R", None)
-            if name == "info":
-                return Unknown("info is made for reading: filter on the fields it shows, or frame contains", "frame")
-        elif base in PACKET_FIELDS and name not in TABLES["packets"]:
+        elif base in PACKET_FIELDS:
             return Unknown(f"{name} is a field of packets, not of the table {self.table}: use it with -R", suggestion)
         owners = [table for table in TABLES if name in TABLES[table]]
         if owners:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from nvgre_inspect.flows.filter.table_fields import Columns
 from nvgre_inspect.flows.filter.table_rows import TableRows
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.options import DecodeOptions
+
+if TYPE_CHECKING:
+    from dissectors.registry import Registry
 
 _DEFAULT = DecodeOptions()
 
@@ -61,19 +64,21 @@ class Filter:
         flows: pd.DataFrame | None = None,
         frame_flow: npt.NDArray[np.integer[Any]] | None = None,
         options: DecodeOptions = _DEFAULT,
+        registry: Registry | None = None,
     ) -> npt.NDArray[np.bool_]:
         """One bool per frame of `batch`.
 
         `records` [frames] are those of the batch, `first_number` is the number of its first frame, `start_ns` the time
         of the capture's first frame. `flows` is the flows table and `frame_flow` [frames] the row there of each frame's
-        flow (-1: none); both only where `needs_flows`. `options` are those that the records were decoded with.
+        flow (-1: none); both only where `needs_flows`. `options` are those that the records were decoded with;
+        `registry` is that of users' dissectors, for `info`.
         TypeError for a filter on another table, ValueError for missing flows or lengths that differ.
         """
         if self.table not in (None, "packets"):
             raise TypeError(f"a filter on {self.table} is asked by mask")
         if len(records) != len(batch) or (frame_flow is not None and len(frame_flow) != len(batch)):
             raise ValueError("records and frame_flow have one entry per frame of the batch")
-        rows = PacketRows(batch, records, first_number, start_ns, self._flow_rows(flows), frame_flow, options)
+        rows = PacketRows(batch, records, first_number, start_ns, self._flow_rows(flows), frame_flow, options, registry)
         return self.predicate.mask(rows)
 
     def _flow_rows(self, flows: pd.DataFrame | None) -> TableRows | None:

@@ -391,6 +391,7 @@ _COLUMNS = [
     _computed("dst_port", Type.INTEGER, "destination port of the innermost packet", "dst_port"),
     _computed("protocol", Type.TEXT, "innermost protocol by name", "protocol"),
     _computed("length", Type.INTEGER, "length on the wire", "length"),
+    _computed("info", Type.TEXT, "what the innermost packet says, in one line", "info"),
     _computed("anomalies", Type.TEXT, "as anomaly", "anomalies", multiple=True),
 ]
 

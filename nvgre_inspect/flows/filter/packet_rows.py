@@ -6,7 +6,7 @@ Everything is gathered for the whole batch at once; `headers` says where the hea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,9 @@ from nvgre_inspect.flows.filter.values import (
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.options import DecodeOptions
 
+if TYPE_CHECKING:
+    from dissectors.registry import Registry
+
 _MAC_BYTES = 6
 
 
@@ -58,8 +61,12 @@ class PacketRows:
         flows: TableRows | None,
         frame_flow: npt.NDArray[np.integer[Any]] | None,
         options: DecodeOptions,
+        registry: Registry | None,
     ) -> None:
         """`frame_flow[i]` is the row of frame i's flow in `flows`, -1 for none."""
+        self._batch = batch
+        self._options = options
+        self._registry = registry
         self.records = records
         self.buffer = batch.buffer
         self.headers = Headers(batch, records, options)
@@ -353,6 +360,15 @@ class PacketRows:
         codes = np.asarray(names.codes, dtype=np.int64)
         rows = np.flatnonzero(codes >= 0)
         return Occurrences(rows, Words(codes[rows], [str(name) for name in names.categories]))
+
+    def _info(self, _: Scope) -> Occurrences:
+        # Most filters do not ask for it, and it loads every dissector.
+        from dissectors.registry import Registry
+        from nvgre_inspect.flows.packet_info import info_texts
+
+        registry = self._registry or Registry(self._options.tables)
+        rows = np.arange(self.size)
+        return Occurrences(rows, Words(rows, info_texts(self._batch, self.records, rows, self._options, registry)))
 
     def _anomalies(self, _: Scope) -> Occurrences:
         names = [name for name, _ in anomalies.NAMES.values()]
