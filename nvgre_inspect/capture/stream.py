@@ -6,6 +6,7 @@ spool) as they are read, since frames are read again when somebody looks at them
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -47,7 +48,12 @@ class _Positional:
         data = bytearray(size)
         done = 0
         while done < size:
-            count = self.read_into(position + done, memoryview(data)[done:])
+            try:
+                count = self.read_into(position + done, memoryview(data)[done:])
+            except OSError:
+                if done == 0:
+                    raise
+                break  # what could be read first; the next reading fails at once
             if count == 0:
                 break
             done += count
@@ -124,9 +130,10 @@ class Stream:
         """The compressed bytes; without `head` from the start again (regular files)."""
         if head is None:
             position = 0
-            while self._input is not None and (data := self._input.read(position, _INPUT_CHUNK)):
-                position += len(data)
-                yield data
+            with contextlib.suppress(OSError):  # the first reading has said what is wrong
+                while self._input is not None and (data := self._input.read(position, _INPUT_CHUNK)):
+                    position += len(data)
+                    yield data
             return
         if head:
             yield head
@@ -134,8 +141,7 @@ class Stream:
             yield data
 
     def readinto(self, view: memoryview) -> int:
-        """Fill `view` as far as data is there; 0 at the end, after which `failure` says whether it came
-        early.
+        """Fill `view` as far as data is there; 0 at the end, whose reason is `failure` if it came early.
 
         From a pipe that has gone silent, what arrived is returned, so that live traffic shows.
         """

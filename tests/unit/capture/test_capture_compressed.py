@@ -16,7 +16,7 @@ import lz4.frame
 import pytest
 import zstandard
 
-from nvgre_inspect.capture import CaptureError, Limits, open_capture
+from nvgre_inspect.capture import CaptureError, Limits, open_capture, stream
 from tests.unit.capture.capture_builders import drain, every_block, frame, pcap, pcap_header, pcap_record, read
 
 COMPRESS = {
@@ -199,6 +199,24 @@ def test_what_is_not_a_capture(write, data, says):
         open_capture(write(data))
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(write(data)))
+
+
+@pytest.mark.parametrize("pack", [bytes, COMPRESS["gzip"]], ids=["plain", "gzip"])
+def test_a_disk_that_fails_is_damage(write, monkeypatch, pack):
+    data = pack(pcap([random.Random(i).randbytes(1000) for i in range(400)]))
+    original = stream._Positional.read_into
+
+    def failing(self, position: int, view: memoryview) -> int:
+        if position >= 200_000 and self.failing:
+            raise OSError(5, "Input/output error")
+        return original(self, position, view[:50_000])
+
+    monkeypatch.setattr(stream._Positional, "read_into", failing)
+    monkeypatch.setattr(stream._Positional, "failing", True, raising=False)
+    with open_capture(write(data)) as reader:
+        frames = sum(map(len, reader.batches()))
+        assert 190 <= frames < 300
+        assert "cannot be read further (Input/output error)" in reader.damage.sentence
 
 
 # --- pipes ---------------------------------------------------------------------------------------------------------
