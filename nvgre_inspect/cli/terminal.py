@@ -56,9 +56,12 @@ class Paint:
             return text
         return f"\x1b[{STYLES.get(style, style)}m{text}\x1b[0m"
 
-    def tenant(self, vsid: int | None) -> str | None:
-        """The style of a tenant: the same number has the same colour in every table."""
-        return None if vsid is None else TENANT_COLORS[vsid % len(TENANT_COLORS)]
+
+def tenant_color(vsid: int) -> str:
+    """The colour of a tenant, the same in every table. Neighbouring numbers differ, as do round ones: Fibonacci
+    hashing (2^32 over the golden ratio), of which the upper bits choose.
+    """
+    return TENANT_COLORS[(vsid * 0x9E3779B9 & 0xFFFFFFFF) * len(TENANT_COLORS) >> 32]
 
 
 def prepare_streams() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nvgre_inspect.cli.terminal import TENANT_COLORS
+from nvgre_inspect.cli.terminal import tenant_color
 from nvgre_inspect.cli.text import duration, escape
 from nvgre_inspect.cli.times import TimeFormat
 from nvgre_inspect.model.columns import Column, Type
@@ -142,7 +142,7 @@ def _tenant(encap: str, vsid: int | None, names: Names, with_encap: bool) -> tup
         words.append(number)
     if name:
         words.append(f"({escape(name)})")
-    return " ".join(words), "dim" if vsid is None else TENANT_COLORS[vsid % len(TENANT_COLORS)]
+    return " ".join(words), "dim" if vsid is None else tenant_color(vsid)
 
 
 def ends(rows: pd.DataFrame, side: str) -> Texts:
