@@ -165,10 +165,10 @@ class ERSPAN3(Header):
         """The fixed part and the subheader's bytes."""
         result = super().fields()
         if self.subheader:
-            text = f"Platform Specific SubHeader: {self.subheader.hex()}"
-            result.append(
-                Field("erspan.platform", self.subheader, text, offsets.ERSPAN3_LEN, len(self.subheader))
-            )
+            platform = self.subheader[0] >> 2
+            text = f"Platform ID: {platform}, subheader {self.subheader.hex()}"
+            start, length = offsets.ERSPAN3_LEN, offsets.ERSPAN3_SUBHEADER_LEN
+            result.append(Field("erspan.platid", platform, text, start, length))
         return result
 
     def info(self) -> str:

@@ -23,6 +23,10 @@ from typing import ClassVar
 from dissectors import anomalies, offsets
 from dissectors.base import FieldSpec, Header, show_flag, show_hex
 
+#: Bits of the second byte, with G.
+_DONT_LEARN = 0x40
+_POLICY_APPLIED = 0x08
+
 
 class VXLAN(Header):
     """A VXLAN header; `policy` and `policy_flags` mean something only with G, and are reserved without."""
@@ -33,7 +37,8 @@ class VXLAN(Header):
         FieldSpec("flags", "vxlan.flags", "Flags", 0, 1, show_hex(2)),
         FieldSpec("has_policy", "vxlan.flag_g", "GBP Extension", 0, 1, show_flag),
         FieldSpec("has_vni", "vxlan.flag_i", "VXLAN Network ID (VNI)", 0, 1, show_flag),
-        FieldSpec("policy_flags", "vxlan.gbp_flags", "GBP Flags", 1, 1, show_hex(2)),
+        FieldSpec("dont_learn", "vxlan.flag_d", "Don't Learn", 1, 1, show_flag),
+        FieldSpec("policy_applied", "vxlan.flag_a", "Policy Applied", 1, 1, show_flag),
         FieldSpec("policy", "vxlan.gbp", "Group Policy ID", 2, 2),
         FieldSpec("vni", "vxlan.vni", "VXLAN Network Identifier (VNI)", 4, 3),
         FieldSpec("reserved", "vxlan.reserved8", "Reserved", 7, 1),
@@ -62,6 +67,16 @@ class VXLAN(Header):
         return bool(self.flags & offsets.VXLAN_G)
 
     @property
+    def dont_learn(self) -> bool:
+        """D: the egress does not learn the source address."""
+        return bool(self.policy_flags & _DONT_LEARN)
+
+    @property
+    def policy_applied(self) -> bool:
+        """A: the group policy has been applied already."""
+        return bool(self.policy_flags & _POLICY_APPLIED)
+
+    @property
     def anomalies(self) -> int:
         """I not set; reserved bits set."""
         mask = 0
@@ -86,8 +101,8 @@ class VXLANGPE(Header):
     PROTOCOL = "vxlan"
     FIELDS: ClassVar[tuple[FieldSpec, ...]] = (
         FieldSpec("flags", "vxlan.flags", "Flags", 0, 1, show_hex(2)),
-        FieldSpec("has_vni", "vxlan.flag_i", "Instance", 0, 1, show_flag),
-        FieldSpec("has_next", "vxlan.flag_p", "Next Protocol Bit", 0, 1, show_flag),
+        FieldSpec("has_vni", "vxlan.i_bit", "Instance", 0, 1, show_flag),
+        FieldSpec("has_next", "vxlan.p_bit", "Next Protocol Bit", 0, 1, show_flag),
         FieldSpec("next", "vxlan.next_proto", "Next Protocol", 3, 1),
         FieldSpec("vni", "vxlan.vni", "VXLAN Network Identifier (VNI)", 4, 3),
         FieldSpec("reserved", "vxlan.reserved8", "Reserved", 7, 1),

@@ -24,7 +24,7 @@ class TestVXLAN(HeaderContract):
         "vni": 0xABCDEF,
         "reserved": 0x99,
     }
-    derived: ClassVar = {"has_vni": True, "has_policy": True}
+    derived: ClassVar = {"has_vni": True, "has_policy": True, "dont_learn": True, "policy_applied": True}
     header_len = offsets.VXLAN_LEN
     info = "VNI 11259375"
     anomalies = _RESERVED
