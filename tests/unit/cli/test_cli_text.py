@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nvgre_inspect.cli.terminal import tenant_color
 from nvgre_inspect.cli.text import amount, cells, clock, counted, duration, escape, fit, pad
 
 
@@ -102,3 +103,8 @@ def test_clock(seconds, text):
 def test_counted():
     assert [counted(n, "packet") for n in (0, 1, 2345)] == ["0 packets", "1 packet", "2,345 packets"]
     assert counted(2, "entry", "entries") == "2 entries"
+
+
+def test_neighbouring_and_round_tenants_differ_in_colour():
+    assert len({tenant_color(vsid) for vsid in (5001, 5002, 5003)}) == 3
+    assert len({tenant_color(vsid) for vsid in (1000, 2000, 3000)}) == 3
