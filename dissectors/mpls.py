@@ -173,9 +173,9 @@ class ControlWord(Header):
     """The control word of an Ethernet pseudowire (RFC 4448 section 4.6)."""
 
     TITLE = "PW Ethernet Control Word"
-    PROTOCOL = "pwethcw"
+    PROTOCOL = "pweth"
     FIELDS: ClassVar[tuple[FieldSpec, ...]] = (
-        FieldSpec("sequence", "pwethcw.sequence_number", "Sequence Number", 2, 2),
+        FieldSpec("sequence", "pweth.cw.sequence_number", "Sequence Number", 2, 2),
     )
     __hdr__ = (("_flags", "H", 0), ("sequence", "H", 0))
     __bit_fields__: ClassVar = {"_flags": (("nibble", 4), ("flags", 4), ("fragment", 2), ("length", 6))}
