@@ -40,7 +40,7 @@ def after(a: int, b: int) -> bool:
 
 def later(a: int, b: int | None) -> int:
     """The one of two sequence numbers that comes last; `b` may be unknown."""
-    return a if b is None or after(a, b) else b
+    return b if b is not None and after(b, a) else a
 
 
 def segment_length(frame: FrameRecord) -> int:
@@ -60,7 +60,7 @@ def analyse(flow: Flow, number: int, frame: FrameRecord, options: AccountOptions
         return 0
     mask = _segment(flow, number, frame, side, other, options)
     side.seen = True
-    if frame.inner_fragment is not None:
+    if frame.inner_fragment is not None and frame.inner_fragment.offset == 0:
         side.resync = True  # it goes on in further fragments
     return mask
 
@@ -210,19 +210,17 @@ def _sequence(flow: Flow, frame: FrameRecord, side: Side, other: Side, options: 
         return 0
     if not length:
         return 0
-    mask = 0
     if side.probed and seq == (side.next + 1) % _MODULUS:
         _move_next(side, seq)
-    if after(seq, side.next):
-        if not side.resync:
-            mask = _open_gap(side, other, seq, frame.ts_ns, options)
-        side.resync = False
-    elif seq == side.next:
-        side.resync = False
-    else:
+    ahead = difference(seq, side.next)
+    if ahead < 0:
         mask = _old_data(flow, side, seq, end, frame.ts_ns, options)
-    if after(end, side.next):
-        _move_next(side, end)
+        if after(end, side.next):
+            _move_next(side, end)
+        return mask
+    mask = _open_gap(side, other, seq, frame.ts_ns, options) if ahead > 0 and not side.resync else 0
+    side.resync = False
+    _move_next(side, end)
     return mask
 
 
@@ -238,34 +236,36 @@ def _open_gap(side: Side, other: Side, seq: int, now_ns: int, options: AccountOp
     start = later(side.next, other.highest_ack)
     if not after(seq, start):
         return 0
-    return _append_gap(side, Gap(start, seq, now_ns), options)
+    side.gaps.append(Gap(start, seq, now_ns))
+    return _keep_cap(side, options)
 
 
-def _append_gap(side: Side, gap: Gap, options: AccountOptions) -> int:
-    side.gaps.append(gap)
-    if len(side.gaps) <= options.gaps_per_direction:
+def _keep_cap(side: Side, options: AccountOptions) -> int:
+    """Drops the oldest gaps if there are too many."""
+    too_many = len(side.gaps) - options.gaps_per_direction
+    if too_many <= 0:
         return 0
-    del side.gaps[0]
-    side.gaps_dropped += 1
+    del side.gaps[:too_many]
+    side.gaps_dropped += too_many
     return 1 << anomalies.TCP_GAPS_OVERFLOW
 
 
 def _old_data(flow: Flow, side: Side, seq: int, end: int, now_ns: int, options: AccountOptions) -> int:
     """Data from before `next`: it comes late, and fills gaps, or it comes again."""
-    oldest_ns, mask = _fill_gaps(side, seq, end, options)
+    oldest_ns = _fill_gaps(side, seq, end)
     threshold = flow.handshake_rtt_ns if flow.handshake_rtt_ns > 0 else codes.REORDER_NS
     if oldest_ns is not None and now_ns - oldest_ns <= threshold:
         side.out_of_order += 1
     else:
         side.retransmissions += 1
-    return mask
+    return _keep_cap(side, options)
 
 
-def _fill_gaps(side: Side, seq: int, end: int, options: AccountOptions) -> tuple[int | None, int]:
-    """Takes [seq, end) out of the gaps; returns when the oldest gap touched was noticed, and anomalies."""
+def _fill_gaps(side: Side, seq: int, end: int) -> int | None:
+    """Takes [seq, end) out of the gaps; returns when the oldest gap touched was noticed, None if there was none."""
     oldest_ns: int | None = None
     kept: list[Gap] = []
-    behind: Gap | None = None
+    behind: list[Gap] = []
     for gap in side.gaps:
         if not (after(gap.end, seq) and after(end, gap.start)):
             kept.append(gap)
@@ -273,22 +273,20 @@ def _fill_gaps(side: Side, seq: int, end: int, options: AccountOptions) -> tuple
         oldest_ns = gap.noticed_ns if oldest_ns is None else min(oldest_ns, gap.noticed_ns)
         before_is_open, rest_is_open = after(seq, gap.start), after(gap.end, end)
         if before_is_open and rest_is_open:
-            behind = Gap(end, gap.end, gap.noticed_ns)
+            behind.append(Gap(end, gap.end, gap.noticed_ns))
         if before_is_open:
             kept.append(Gap(gap.start, seq, gap.noticed_ns))
         elif rest_is_open:
             kept.append(Gap(end, gap.end, gap.noticed_ns))
-    side.gaps = kept
-    return oldest_ns, _append_gap(side, behind, options) if behind else 0
+    side.gaps = kept + behind
+    return oldest_ns
 
 
 def _acknowledge(ack: int, side: Side, other: Side) -> None:
     """Step 4: `side` has all data of `other` before `ack`, whether it was captured or not."""
     if side.highest_ack is None or after(ack, side.highest_ack):
         side.highest_ack = ack
-        for gap in other.gaps:
-            other.acked_unseen += after(ack, gap.start)
-        other.gaps = [Gap(later(gap.start, ack), gap.end, gap.noticed_ns) for gap in other.gaps if after(gap.end, ack)]
+        other.gaps = [left for gap in other.gaps if (left := _left_of_gap(gap, ack, other)) is not None]
     if other.next is None or not after(ack, other.next):
         return
     if other.probed and difference(ack, other.next) == 1:
@@ -297,6 +295,14 @@ def _acknowledge(ack: int, side: Side, other: Side) -> None:
     if not other.tail_acked and not other.resync:
         other.acked_unseen += 1
     other.tail_acked = True
+
+
+def _left_of_gap(gap: Gap, ack: int, owner: Side) -> Gap | None:
+    """What an acknowledgement leaves of a gap; what it takes was missed by the capture."""
+    if not after(ack, gap.start):
+        return gap
+    owner.acked_unseen += 1
+    return Gap(ack, gap.end, gap.noticed_ns) if after(gap.end, ack) else None
 
 
 def _is_duplicate_ack(frame: FrameRecord, side: Side, other: Side) -> bool:
