@@ -13,8 +13,6 @@ Loading a dissector runs its code, as importing any module does.
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +141,9 @@ def build(files: Iterable[str | Path] = (), decode_as: Iterable[str] = (), *, en
 
 def load_entry_points() -> list[Dissector]:
     """The dissectors of installed packages: each entry point is a Dissector or a sequence of them."""
+    # Imported here, because it takes 20 ms, which a Registry without plug-ins should not cost.
+    import importlib.metadata
+
     result: list[Dissector] = []
     for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         try:
@@ -162,6 +163,8 @@ def load_file(path: str | Path) -> list[Dissector]:
 
 
 def _import_file(path: Path) -> ModuleType:
+    import importlib.util
+
     # A name of its own, so that a file called struct.py does not become the module struct.
     spec = importlib.util.spec_from_file_location(f"nvgre_inspect_dissector_{path.stem}", path)
     if spec is None or spec.loader is None:
