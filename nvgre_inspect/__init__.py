@@ -24,8 +24,8 @@ __all__ = ["__version__", "open"]
 def open(paths: str | Path | Sequence[str | Path], **options: Any) -> Session:  # noqa: A001 (as in gzip, zipfile)
     """Open one capture or several, merged by time; tables are attributes of what is returned.
 
-    `options` are the fields of `nvgre_inspect.session.SessionOptions`, for example `read_filter="tcp"`, `idle_timeout=0`,
-    `decode_as=["udp.port==8473,vxlan"]`. Raises `capture.CaptureError`, `flows.filter.FilterError` or
+    `options` are the fields of `nvgre_inspect.session.SessionOptions`, for example `read_filter="tcp"`,
+    `idle_timeout=0`, `decode_as=["udp.port==8473,vxlan"]`. Raises `capture.CaptureError`, `flows.filter.FilterError` or
     `session.UsageError`, all with one sentence for people.
     """
     from nvgre_inspect.session import SessionOptions, open_session

@@ -93,8 +93,8 @@ def open_session(
 ) -> Session:
     """Open captures ("-": standard input); several are merged by time. Nothing is decoded yet.
 
-    Raises CaptureError for what is not a capture or cannot be opened, FilterError and UsageError for options that cannot
-    be used. Damage further on is no error: see `Session.damage`.
+    Raises CaptureError for what is not a capture or cannot be opened, FilterError and UsageError for options that
+    cannot be used. Damage further on is no error: see `Session.damage`.
     """
     if isinstance(paths, str | Path):
         paths = [paths]

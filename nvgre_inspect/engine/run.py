@@ -1,18 +1,18 @@
 """Engine: batches in, States out. Chooses the reference or the kernels, and uses two cores for the latter.
 
-Small inputs go through `reference/`, which needs no numba: importing that and loading compiled kernels costs about a
-second, compiling them for the first time about twenty. What small means is decided on the first frames, before anything is
-accounted, so that one engine does all of an input.
+Small inputs go through `reference/`, which needs no numba: importing that and loading compiled kernels costs
+about a second, compiling them for the first time about twenty. What small means is decided on the first frames,
+before anything is accounted, so that one engine does all of an input.
 
-With the kernels a thread reads and decodes while the caller's thread accounts. Decoding is stateless and takes about as long
-as accounting, the order stays as it is, and no state is shared: the simplest way to use two cores.
+With the kernels a thread reads and decodes while the caller's thread accounts. Decoding is stateless and takes
+about as long as accounting, the order stays as it is, and no state is shared: the simplest way to use two cores.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import Literal, Protocol, get_args
 
@@ -31,6 +31,9 @@ WHICH: tuple[str, ...] = get_args(Which)
 Records = npt.NDArray[np.void]
 #: Chooses frames before anything is counted: (batch, its records, number of its first frame from 1) -> bool per frame.
 Choose = Callable[[PacketBatch, Records, int], npt.NDArray[np.bool_]]
+
+#: A batch, its records, and the frames read up to its end.
+Decoded = Generator[tuple[PacketBatch, Records, int], None, None]
 
 #: Frames up to which the reference (some 50 µs each) is done before the kernels have been loaded, or compiled.
 _SMALL_WARM = 15_000
@@ -150,7 +153,7 @@ class Engine:
         self._numbers = [joined]
         return joined[:frames]
 
-    def _decoded(self, batches: Iterator[PacketBatch]) -> Iterator[tuple[PacketBatch, Records, int]]:
+    def _decoded(self, batches: Iterator[PacketBatch]) -> Decoded:
         decoder = self.decoder()
         frames = 0
         for whole in batches:
@@ -203,7 +206,7 @@ class _Failure:
         self.error = error
 
 
-def _ahead(items: Iterator[tuple[PacketBatch, Records, int]]) -> Iterator[tuple[PacketBatch, Records, int]]:
+def _ahead(items: Decoded) -> Decoded:
     """The same items, made by a thread up to `_AHEAD` in advance. Closing the generator ends the thread."""
     ready: queue.Queue[tuple[PacketBatch, Records, int] | _Failure | None] = queue.Queue(_AHEAD)
     stop = threading.Event()

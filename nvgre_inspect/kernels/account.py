@@ -1,7 +1,8 @@
 """Account: records to flows, tunnels and counters, compiled. `docs/accounting.md` numbers the steps.
 
-One frame in hand is either the next of the batch or one that waited for its first fragment (the queue goes first). A frame is
-only taken while every table has room for all that it could need; else the kernel returns and the engine grows the tables.
+One frame in hand is either the next of the batch or one that waited for its first fragment (the queue goes first).
+A frame is only taken while every table has room for all that it could need; else the kernel returns and the engine
+grows the tables.
 """
 
 from numpy import int64
@@ -13,7 +14,7 @@ from nvgre_inspect.kernels import fragments as G
 from nvgre_inspect.kernels import lookup as K
 from nvgre_inspect.kernels import tcp, timeline
 from nvgre_inspect.kernels.borrow import borrowed
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner, jit
 
 #: The largest number of rows of one table that one frame in hand may need.
 ROWS_PER_FRAME = 4
@@ -22,7 +23,7 @@ ANOMALIES_PER_FRAME = 63
 PLAIN = 3
 
 
-@jit
+@inner
 def has_room(m):
     """Whether every table has room for the next frame and for all frames that it may set free.
 
@@ -45,7 +46,7 @@ def has_room(m):
     )
 
 
-@jit
+@inner
 def _tunnel(
     m, tunnels, hashes, index, addresses, address_hash, address_index, encap, family, src, dst, ns,
 ):  # fmt: skip
@@ -71,7 +72,7 @@ def _tunnel(
     return row, side
 
 
-@jit
+@inner
 def _count_tunnel(t, r, side):
     """Step 4."""
     t.packets[side] += 1
@@ -92,7 +93,7 @@ def _count_tunnel(t, r, side):
     t.last_ns = max(t.last_ns, r.ts_ns)
 
 
-@jit
+@inner
 def _new_flow(f, conn, r, stack, full_stack, tunnel):
     s = int64(r.side)
     f.stack = stack
@@ -137,7 +138,7 @@ def _new_flow(f, conn, r, stack, full_stack, tunnel):
         conn.gap_tail[k] = -1
 
 
-@jit
+@inner
 def _count_flow(f, r, side):
     """Step 5, what is counted of every frame."""
     f.packets[side] += 1
@@ -153,7 +154,7 @@ def _count_flow(f, r, side):
             f.dscp_hi[side] |= 1 << dscp - 32
 
 
-@jit
+@inner
 def _is_duplicate(conn, r):
     """Whether the very same packet was among the last of its side; if not, it is remembered."""
     if r.family != 4 or r.ip_id <= 0 or (r.frag_a_ip >= 0 and _is_later_fragment(r)):
@@ -182,13 +183,13 @@ def _is_duplicate(conn, r):
     return False
 
 
-@jit
+@inner
 def _is_later_fragment(r):
     which = G.inner_fragment(r)
     return (which == 1 and r.frag_a_off > 0) or (which == 2 and r.frag_b_off > 0)
 
 
-@jit
+@inner
 def _placement(m, conn, r, flow, side, tunnel, pa_src, pa_dst, path, placements, hashes, index):
     """Step 7: (row or -1, anomalies)."""
     row = int64(conn.placement[side])
@@ -219,7 +220,7 @@ def _placement(m, conn, r, flow, side, tunnel, pa_src, pa_dst, path, placements,
     return row, mask
 
 
-@jit
+@inner
 def _endpoint(m, conn, r, side, tunnel, pa, endpoints, hashes, index, pas, pa_next, pa_head, words):
     """Step 8. Returns anomalies. `words`: int64[4], scratch."""
     family = int64(r.ca_family)
@@ -260,7 +261,7 @@ def _endpoint(m, conn, r, side, tunnel, pa, endpoints, hashes, index, pas, pa_ne
     return 0
 
 
-@jit
+@inner
 def _note_pa(m, e, row, pa, pas, pa_next, pa_head):
     at = int64(pa_head[row])
     while at >= 0:
@@ -278,7 +279,7 @@ def _note_pa(m, e, row, pa, pas, pa_next, pa_head):
     e.n_pas += 1
 
 
-@jit
+@inner
 def _bin(m, bins, row, r, packets, count, resent):
     """Step 9."""
     timeline.fit(m, bins, r.ts_ns)
@@ -289,7 +290,7 @@ def _bin(m, bins, row, r, packets, count, resent):
     line[3] += resent
 
 
-@jit
+@inner
 def _merge(m, r, q, flows, placements, tunnels, bins, count):
     """A later fragment of a packet of the underlay: more bytes, no packet. `q`: where its first went."""
     side = int64(q.side)
@@ -323,8 +324,9 @@ def _merge(m, r, q, flows, placements, tunnels, bins, count):
 def account(ledger, buffer, offset, records, start, first_frame, finish, chosen, key, words, of):
     """Account the frames from `start` on; the number of the next one to take (fewer than there are: grow the tables).
 
-    `records`: RECORD[n], `offset`: of their frames in `buffer`, `first_frame`: number of the first, from 0. `finish`: give up what waits when
-    there is no frame left. `chosen`: int64[16], `key`: int64[KEY_WORDS], `words`: int64[4], `of`: one WAITING; scratch.
+    `records`: RECORD[n], `offset`: of their frames in `buffer`, `first_frame`: number of the first, from 0.
+    `finish`: give up what waits when there is no frame left. Scratch: `chosen`: int64[MAX_LAYERS], `key`:
+    uint32[KEY_WORDS], `words`: int64[4], `of`: one WAITING.
     """
     m = ledger.meta[0]
     buf = borrowed(buffer)

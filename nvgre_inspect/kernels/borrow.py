@@ -1,8 +1,8 @@
 """`borrowed(array)`: the same array without an owner, for use inside one kernel call.
 
-Numba counts references to an array at every call between kernels, atomically; with some thirty calls a frame that is more
-than half of the time (measured: decode 320 ns a frame, 140 ns with the buffer borrowed). The caller holds the
-array for as long as the kernel runs, so the count is not needed. Shape and bounds checks stay as they are.
+Numba counts references to an array at every call between kernels, atomically; with some thirty calls a frame that
+is more than half of the time (measured: decode 320 ns a frame, 140 ns with the buffer borrowed). The caller holds
+the array for as long as the kernel runs, so the count is not needed. Shape and bounds checks stay as they are.
 """
 
 import os

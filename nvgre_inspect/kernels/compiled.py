@@ -1,4 +1,4 @@
-"""`jit`: the one way in which kernels are compiled, and where the compiled code is kept.
+"""`jit` and `inner`: the one way in which kernels are compiled, and where the compiled code is kept.
 
 Numba is imported when the first kernel module is, never by importing this one. Compiled code goes into a
 folder of the user's own, named by a hash of everything that it depends on: numba's own cache key does not see
@@ -43,9 +43,22 @@ _IN_USE_SECONDS = 3600.0
 def jit(function: F) -> F:
     """Compile `function` on its first call: bounds-checked, without the GIL, cached on disk.
 
-    `boundscheck` turns an index beyond an array into IndexError, but lets a negative index wrap around as
-    Python does. With `NVGRE_INSPECT_NO_JIT=1` the function is returned as it is.
+    For the kernels that Python calls; what only they call is `inner`. `boundscheck` turns an index beyond an array into
+    IndexError, but lets a negative index wrap around as Python does. With `NVGRE_INSPECT_NO_JIT=1` the function is
+    returned as it is.
     """
+    return _compiled(function, cache=True)
+
+
+def inner(function: F) -> F:
+    """As `jit`, for a function that only other kernels call: no wrapper for Python and no cache of its own.
+
+    The cached kernels contain it. That saves a third of the first compilation (measured: 31 s, then 21 s).
+    """
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _compiled(function: F, **options: bool) -> F:
     if os.environ.get("NVGRE_INSPECT_NO_JIT") == "1":
         return function
     import numba
@@ -56,7 +69,7 @@ def jit(function: F) -> F:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(_usable_cache_dir())
     try:
-        compiled: Any = numba.njit(boundscheck=True, nogil=True, cache=True)(function)
+        compiled: Any = numba.njit(boundscheck=True, nogil=True, **options)(function)
     finally:
         config.CACHE_DIR = before
     return cast(F, compiled)

@@ -1,4 +1,7 @@
-"""Decode: frames to records, compiled. The rules are those of `docs/decoding.md`, the kernels of headers stand beside."""
+"""Decode: frames to records, compiled; what comes next by EtherType and IP protocol, and the loop over frames.
+
+The rules are those of `docs/decoding.md`; the kernels of the single headers stand beside this one.
+"""
 
 from numpy import int64
 
@@ -6,7 +9,7 @@ from dissectors import anomalies as A
 from dissectors import encaps as E
 from dissectors import offsets as O
 from nvgre_inspect.kernels.borrow import borrowed
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner, jit
 from nvgre_inspect.kernels.gre import gre
 from nvgre_inspect.kernels.headers import (
     MAX_HEADERS,
@@ -32,7 +35,7 @@ from nvgre_inspect.kernels.transport import icmp, ports, tcp
 from nvgre_inspect.kernels.udp import udp
 
 
-@jit
+@inner
 def _by_ethertype(buf, r, w, tables):
     kind = w.value
     user = int64(tables.ether_kind[kind])
@@ -52,7 +55,7 @@ def _by_ethertype(buf, r, w, tables):
     return NEXT_STOP
 
 
-@jit
+@inner
 def _by_protocol(buf, r, w, tables):
     """What stands behind an IP header (or AH, or looked-into ESP) that says `w.value`."""
     protocol = w.value
@@ -99,14 +102,14 @@ def _by_protocol(buf, r, w, tables):
     return NEXT_STOP
 
 
-@jit
+@inner
 def _mix(h, value):
     """One step of a 32-bit hash; the same numbers compiled and not."""
     h = (int(h) ^ int(value)) * 0x9E3779B1 & 0xFFFFFFFF
     return h ^ h >> 15
 
 
-@jit
+@inner
 def _identify(r, seed):
     """The side of the sender, and a hash that is the same for both directions."""
     side = 0
@@ -146,7 +149,7 @@ def _identify(r, seed):
     r.flow_hash = h
 
 
-@jit
+@inner
 def _decode_one(buf, r, w, tables):
     following = link(buf, r, w)
     while following != NEXT_STOP:
@@ -188,8 +191,8 @@ def _decode_one(buf, r, w, tables):
 def decode(buffer, offset, caplen, wirelen, ts_ns, linktype, interface, tables, template, walk, out):
     """Fill `out[i]` (RECORD) from frame i of a batch (the arrays of a PacketBatch).
 
-    `tables`: one TABLES, `template`: one RECORD in its initial state, `walk`: two WALK, the first scratch, the second the
-    initial state.
+    `tables`: one TABLES, `template`: one RECORD in its initial state, `walk`: two WALK, the first scratch, the
+    second the initial state.
     """
     buf = borrowed(buffer)
     t = tables[0]

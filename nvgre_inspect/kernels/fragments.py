@@ -1,7 +1,8 @@
 """IP fragments: which set a frame belongs to, and what waits for its first (`docs/accounting.md`, "Fragments").
 
-Sets stand in a chained hash table and, by age, in a doubly linked list. Frames that wait are copied, for their batch will be gone;
-when their turn comes they stand in the queue, which the accountant empties before it takes the next frame.
+Sets stand in a chained hash table and, by age, in a doubly linked list. Frames that wait are copied, for their batch
+will be gone; when their turn comes they stand in the queue, which the accountant empties before it takes the next
+frame.
 """
 
 from numpy import int64
@@ -9,7 +10,7 @@ from numpy import int64
 from dissectors import anomalies as A
 from dissectors import offsets as O
 from nvgre_inspect.kernels.codes import FRAGMENT_TIMEOUT_NS
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 from nvgre_inspect.kernels.headers import u8, u32
 from nvgre_inspect.kernels.ledger import BUCKETS, KEY_WORDS
 from nvgre_inspect.kernels.lookup import find_path, find_stack, key_layers, mix
@@ -24,19 +25,19 @@ MERGED = 1
 SEPARATE = 2
 
 
-@jit
+@inner
 def is_fragment(r):
     """Whether a frame has to do with fragments at all."""
     return r.frag_a_ip >= 0
 
 
-@jit
+@inner
 def is_underlay(r):
     """Whether the outermost fragmented header is one at or outside the tenant's."""
     return r.anomalies >> A.UNDERLAY_FRAGMENT & 1 != 0
 
 
-@jit
+@inner
 def inner_fragment(r):
     """Which fragmented header is inside the tenant's (or all there is): 1 for a, 2 for b, 0: none."""
     if r.frag_b_ip >= 0:
@@ -44,7 +45,7 @@ def inner_fragment(r):
     return 0 if is_underlay(r) else 1
 
 
-@jit
+@inner
 def _key(m, stacks, stack_hash, stack_index, buf, base, r, which, chosen, key):
     """Write the key of a fragment set into `key`."""
     index = int64(r.frag_a_ip) if which == 1 else int64(r.frag_b_ip)
@@ -64,7 +65,7 @@ def _key(m, stacks, stack_hash, stack_index, buf, base, r, which, chosen, key):
         _addresses(buf, base + int64(r.ip_off[0]), key, 10)
 
 
-@jit
+@inner
 def _addresses(buf, at, key, place):
     """Copy source and destination of the IP header at `at` into eight words of the key; its family."""
     family = u8(buf, at) >> 4
@@ -78,7 +79,7 @@ def _addresses(buf, at, key, place):
     return family
 
 
-@jit
+@inner
 def _bucket(key):
     h = int64(0)
     for k in range(KEY_WORDS):
@@ -86,7 +87,7 @@ def _bucket(key):
     return h & BUCKETS - 1
 
 
-@jit
+@inner
 def _find(sets, buckets, key):
     row = int64(buckets[_bucket(key)])
     while row >= 0:
@@ -101,7 +102,7 @@ def _find(sets, buckets, key):
     return int64(-1)
 
 
-@jit
+@inner
 def _make(m, sets, buckets, key, ns):
     """A new set, the newest; there is room for it."""
     row = m.free_set
@@ -135,7 +136,7 @@ def _make(m, sets, buckets, key, ns):
     return row
 
 
-@jit
+@inner
 def forget(m, sets, buckets, row):
     """Take a set out; nothing waits in it any more."""
     s = sets[row]
@@ -159,7 +160,7 @@ def forget(m, sets, buckets, row):
     m.n_sets -= 1
 
 
-@jit
+@inner
 def _enqueue(m, sets, waiting, row, mode):
     """Put what waits in a set at the end of the queue, to be accounted in this mode."""
     s = sets[row]
@@ -187,14 +188,14 @@ def _enqueue(m, sets, waiting, row, mode):
     s.waiting_tail = -1
 
 
-@jit
+@inner
 def give_up(m, sets, buckets, waiting, row):
     """A set whose packet will not be completed: what waits is accounted alone."""
     _enqueue(m, sets, waiting, row, ALONE)
     forget(m, sets, buckets, row)
 
 
-@jit
+@inner
 def _find_or_make(m, sets, buckets, waiting, key, ns):
     row = _find(sets, buckets, key)
     if row >= 0:
@@ -204,7 +205,7 @@ def _find_or_make(m, sets, buckets, waiting, key, ns):
     return _make(m, sets, buckets, key, ns)
 
 
-@jit
+@inner
 def _open(m, sets, buckets, waiting, key, ns):
     """The set of a first fragment."""
     row = _find(sets, buckets, key)
@@ -217,21 +218,22 @@ def _open(m, sets, buckets, waiting, key, ns):
     return _make(m, sets, buckets, key, ns)
 
 
-@jit
+@inner
 def expire(m, sets, buckets, waiting, ns):
     """Give up the sets that have waited too long at time `ns`."""
     while m.oldest_set >= 0 and ns - sets[m.oldest_set].first_ns > FRAGMENT_TIMEOUT_NS:
         give_up(m, sets, buckets, waiting, m.oldest_set)
 
 
-@jit
+@inner
 def prepare(
     m, sets, buckets, waiting, records, stacks, stack_hash, stack_index, paths, path_hash, path_index,
     buf, base, r, frame, chosen, key,
 ):  # fmt: skip
     """Decide what to do with a frame that has to do with fragments.
 
-    The sets that it opens as a first fragment are left in `m.set_u` and `m.set_f`, the packet that it continues in `m.of_…`.
+    The sets that it opens as a first fragment are left in `m.set_u` and `m.set_f`, the packet that it continues in
+    `m.of_…`.
     """
     expire(m, sets, buckets, waiting, r.ts_ns)
     m.set_u = -1
@@ -269,7 +271,7 @@ def prepare(
     return action
 
 
-@jit
+@inner
 def _wait(m, sets, waiting, records, row, r, frame, path, length):
     item = m.free_waiting
     q = waiting[item]
@@ -288,7 +290,7 @@ def _wait(m, sets, waiting, records, row, r, frame, path, length):
     s.waiting_tail = item
 
 
-@jit
+@inner
 def _continue(m, sets, buckets, row, offset, length, more):
     """Remember whose packet the frame in hand continues."""
     s = sets[row]
@@ -301,7 +303,7 @@ def _continue(m, sets, buckets, row, offset, length, more):
     _add(m, sets, buckets, row, offset, length, more)
 
 
-@jit
+@inner
 def _add(m, sets, buckets, row, offset, length, more):
     """Count a fragment that was accounted; a complete set is forgotten."""
     s = sets[row]
@@ -312,7 +314,7 @@ def _add(m, sets, buckets, row, offset, length, more):
         forget(m, sets, buckets, row)
 
 
-@jit
+@inner
 def first_is_known(m, sets, buckets, waiting, row, r, underlay, flow, side, placement, tunnel, series):
     """The first fragment of a set was accounted: remember how, and let what waits follow."""
     s = sets[row]

@@ -1,11 +1,19 @@
-"""GRE 0 and 1, NVGRE, GRETAP, ERSPAN (`docs/decoding.md`, "GRE")."""
+"""GRE 0 and 1, NVGRE, GRETAP, ERSPAN (`docs/decoding.md`, "GRE"; RFC 2784, 2890, 1701, 2637, 7637).
+
+ 0                   1                   2                   3
+ 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+|C|R|K|S|s|Recur|A| Flags |Ver|         Protocol type           |
+|  checksum, if C or R        |         offset, if C or R       |
+|  key, if K; NVGRE: VSID (24 bits)             |    FlowID     |
+|  sequence number, if S                                        |
+"""
 
 from numpy import int64
 
 from dissectors import anomalies as A
 from dissectors import encaps as E
 from dissectors import offsets as O
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 from nvgre_inspect.kernels.headers import (
     GRE_KEY_32,
     GRE_KEY_NVGRE,
@@ -26,8 +34,9 @@ from nvgre_inspect.kernels.headers import (
 from nvgre_inspect.kernels.link import is_tag, tags
 
 
-@jit
+@inner
 def gre(buf, r, w, tables):
+    """A GRE header and what it announces; `w.gre_udp`: it stands in UDP."""
     if not there(r, w, O.GRE_MIN_LEN):
         return NEXT_STOP
     off = w.off
@@ -86,7 +95,7 @@ def gre(buf, r, w, tables):
     return NEXT_ETHERTYPE
 
 
-@jit
+@inner
 def _gre_ppp(r, w, off, flags, proto):
     """GRE version 1 (PPTP, RFC 2637): the key is a length and a call id, not a tenant."""
     length = O.GRE_MIN_LEN + 4
@@ -110,7 +119,7 @@ def _gre_ppp(r, w, off, flags, proto):
     return NEXT_ETHERTYPE
 
 
-@jit
+@inner
 def _gre_routes(buf, r, w):
     """Skip the source route entries of RFC 1701. False: not all there."""
     flag(r, A.GRE_ROUTING_PRESENT)
@@ -129,7 +138,7 @@ def _gre_routes(buf, r, w):
     return False
 
 
-@jit
+@inner
 def _ethernet_over_gre(r, w, tables, flags, keyed, key):
     """NVGRE or GRETAP: byte-identical, told apart by the key."""
     nvgre = keyed and tables.gre_key != GRE_KEY_32 and (key >> 8 >= O.NVGRE_MIN_VSID or tables.gre_key == GRE_KEY_NVGRE)
@@ -146,7 +155,7 @@ def _ethernet_over_gre(r, w, tables, flags, keyed, key):
     return True
 
 
-@jit
+@inner
 def _erspan(buf, r, w, proto, sequenced):
     off = w.off
     if proto == O.ETHERTYPE_ERSPAN2 and not sequenced:

@@ -16,7 +16,7 @@ from numpy import int64
 
 from dissectors import anomalies as A
 from dissectors import encaps as E
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 
 MAX_LAYERS = 16
 MAX_HEADERS = 64
@@ -99,32 +99,37 @@ TABLES = np.dtype(
 )
 
 
-@jit
+@inner
 def u8(buf, i):
+    """One byte of the buffer."""
     return int64(buf[i])
 
 
-@jit
+@inner
 def u16(buf, i):
+    """Two bytes, big-endian."""
     return int64(buf[i]) << 8 | int64(buf[i + 1])
 
 
-@jit
+@inner
 def u32(buf, i):
+    """Four bytes, big-endian."""
     return int64(buf[i]) << 24 | int64(buf[i + 1]) << 16 | int64(buf[i + 2]) << 8 | int64(buf[i + 3])
 
 
-@jit
+@inner
 def u48(buf, i):
+    """Six bytes, big-endian: a MAC address."""
     return u16(buf, i) << 32 | u32(buf, i + 2)
 
 
-@jit
+@inner
 def flag(r, code):
+    """Record an anomaly."""
     r.anomalies = int64(r.anomalies) | 1 << code
 
 
-@jit
+@inner
 def there(r, w, length):
     """Whether the next `length` bytes are there; if not, says why."""
     need = w.off + length
@@ -137,13 +142,13 @@ def there(r, w, length):
     return False
 
 
-@jit
+@inner
 def available(w):
     """Bytes that are there from the next header on."""
     return max(min(w.end, w.cap) - w.off, 0)
 
 
-@jit
+@inner
 def enter(r, w, kind, has_id, ident, flow_id, payload):
     """Enter a layer whose payload starts at `payload`. False: nested too deep."""
     n = int64(r.n_layers)
@@ -175,7 +180,7 @@ def enter(r, w, kind, has_id, ident, flow_id, payload):
     return True
 
 
-@jit
+@inner
 def _open_inner(r, w, payload):
     """The tenant's (or the mirrored) frame starts here; its addresses are still to come."""
     r.inner_off = payload
@@ -188,7 +193,7 @@ def _open_inner(r, w, payload):
     w.ca_ip = 1
 
 
-@jit
+@inner
 def _set_underlay(r, w):
     r.pa_family = w.ip_family
     r.pa_ttl = w.ip_ttl
@@ -199,7 +204,7 @@ def _set_underlay(r, w):
         r.pa_dst[k] = w.ip_dst[k]
 
 
-@jit
+@inner
 def described(buf, r, w, tables, kind, flow_id):
     """A header of fixed length that a user described."""
     row = kind - E.USER

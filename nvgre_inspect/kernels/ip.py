@@ -4,7 +4,7 @@ from numpy import int64
 
 from dissectors import anomalies as A
 from dissectors import offsets as O
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 from nvgre_inspect.kernels.headers import (
     MAX_IP,
     NEXT_PROTOCOL,
@@ -19,7 +19,7 @@ from nvgre_inspect.kernels.headers import (
 from nvgre_inspect.kernels.link import no_transport
 
 
-@jit
+@inner
 def _begin_ip(r, w, family, off):
     """Note an IP header at `off`; its addresses are in the walk's state already."""
     k = w.ip_count
@@ -55,7 +55,7 @@ def _begin_ip(r, w, family, off):
     w.ca_mac = 0
 
 
-@jit
+@inner
 def _claim(r, w, claim):
     """Move the packet's end to what an IP header claims, if that is possible."""
     w.ip_claim = claim
@@ -65,7 +65,7 @@ def _claim(r, w, claim):
         flag(r, A.IP_TOTAL_LENGTH_INVALID)
 
 
-@jit
+@inner
 def _fragment(r, w, offset, more, ident, payload):
     """Note that the last IP header is that of a fragment whose payload starts at `payload`."""
     length = max(w.end - payload, 0)
@@ -89,8 +89,9 @@ def _fragment(r, w, offset, more, ident, payload):
         r.frag_b_more = more
 
 
-@jit
+@inner
 def ipv4(buf, r, w):
+    """An IPv4 header with its options (RFC 791)."""
     if not there(r, w, O.IP4_MIN_LEN):
         return NEXT_STOP
     off = w.off
@@ -143,7 +144,7 @@ def ipv4(buf, r, w):
     return NEXT_PROTOCOL
 
 
-@jit
+@inner
 def _is_extension(protocol):
     return (
         protocol == O.IPPROTO_HOPOPTS
@@ -156,8 +157,9 @@ def _is_extension(protocol):
     )
 
 
-@jit
+@inner
 def ipv6(buf, r, w):
+    """An IPv6 header with its extension headers (RFC 8200)."""
     if not there(r, w, O.IP6_LEN):
         return NEXT_STOP
     off = w.off
@@ -186,7 +188,7 @@ def ipv6(buf, r, w):
     return _extensions(buf, r, w, protocol)
 
 
-@jit
+@inner
 def _extensions(buf, r, w, protocol):
     """Walk the IPv6 extension headers, the first of which is of type `protocol`."""
     k = int64(r.n_ip) - 1
@@ -232,7 +234,7 @@ def _extensions(buf, r, w, protocol):
     return NEXT_PROTOCOL
 
 
-@jit
+@inner
 def _srh(buf, r, w, at):
     """Segment routing header (RFC 8754), wholly there."""
     w.srh = 1

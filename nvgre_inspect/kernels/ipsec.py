@@ -3,7 +3,7 @@
 from dissectors import anomalies as A
 from dissectors import encaps as E
 from dissectors import offsets as O
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 from nvgre_inspect.kernels.headers import (
     NEXT_IPV4,
     NEXT_IPV6,
@@ -18,8 +18,9 @@ from nvgre_inspect.kernels.headers import (
 )
 
 
-@jit
+@inner
 def ah(buf, r, w):
+    """An authentication header (RFC 4302)."""
     if not there(r, w, O.AH_MIN_LEN):
         return NEXT_STOP
     at = w.base + w.off
@@ -35,7 +36,7 @@ def ah(buf, r, w):
     return _behind_ipsec(r, w, protocol)
 
 
-@jit
+@inner
 def _behind_ipsec(r, w, protocol):
     r.protocol = protocol
     if protocol == O.IPPROTO_IPIP:
@@ -46,8 +47,9 @@ def _behind_ipsec(r, w, protocol):
     return NEXT_PROTOCOL
 
 
-@jit
+@inner
 def esp(buf, r, w):
+    """An ESP header (RFC 4303); what it carries is looked into if it is not encrypted."""
     if not there(r, w, O.ESP_LEN):
         return NEXT_STOP
     spi = u32(buf, w.base + w.off)
@@ -76,7 +78,7 @@ def esp(buf, r, w):
     return NEXT_STOP
 
 
-@jit
+@inner
 def _null_encrypted(buf, w, protocol, start, stop):
     """Whether the bytes from `start` to `stop` are a packet of `protocol` that fills them exactly."""
     size = stop - start

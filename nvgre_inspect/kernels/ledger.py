@@ -1,7 +1,8 @@
 """What the compiled accountant works on: the arrays of `model/state.py`, and beside them what only it needs.
 
-`Ledger` is made and grown by `engine.ledger`; kernels take the single arrays that they need from it. A table consists of its rows,
-the hash of each row, and an open-addressing index of row numbers (a power of two, at most half full, -1: free).
+`Ledger` is made and grown by `engine.ledger`; kernels take the single arrays that they need from it. A table consists
+of its rows, the hash of each row, and an open-addressing index of row numbers (a power of two, at most half full, -1:
+free).
 """
 
 from typing import Any, NamedTuple

@@ -1,11 +1,14 @@
-"""Link layers: Ethernet with tags, Linux cooked, null/loop, PPP, Cisco HDLC, and ARP (`docs/decoding.md`, "Ethernet")."""
+"""Link layers: Ethernet with tags, Linux cooked, null/loop, PPP, Cisco HDLC, and ARP.
+
+See `docs/decoding.md`, "Where it starts" and "Ethernet".
+"""
 
 from numpy import int64
 
 from dissectors import anomalies as A
 from dissectors import encaps as E
 from dissectors import offsets as O
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 from nvgre_inspect.kernels.headers import (
     MAX_ETH,
     MAX_TAGS,
@@ -27,7 +30,7 @@ from nvgre_inspect.kernels.headers import (
 )
 
 
-@jit
+@inner
 def no_transport(r):
     """The innermost packet has no transport header (yet)."""
     r.src_port = -1
@@ -45,7 +48,7 @@ def no_transport(r):
     r.icmp_code = -1
 
 
-@jit
+@inner
 def _no_ip(r):
     """The innermost packet is not IP (yet)."""
     r.family = 0
@@ -59,8 +62,9 @@ def _no_ip(r):
     no_transport(r)
 
 
-@jit
+@inner
 def ethernet(buf, r, w):
+    """An Ethernet header, its tags, and LLC/SNAP."""
     if not there(r, w, O.ETH_LEN):
         return NEXT_STOP
     off = w.off
@@ -102,12 +106,13 @@ def ethernet(buf, r, w):
     return NEXT_ETHERTYPE
 
 
-@jit
+@inner
 def is_tag(kind):
+    """Whether an EtherType announces a VLAN tag."""
     return kind == O.ETHERTYPE_VLAN or kind == O.ETHERTYPE_QINQ or kind == O.ETHERTYPE_QINQ_OLD
 
 
-@jit
+@inner
 def tags(buf, r, w, kind):
     """Skip the VLAN tags that type `kind` announces; the type behind them, -1: not there."""
     count = 0
@@ -127,7 +132,7 @@ def tags(buf, r, w, kind):
     return kind
 
 
-@jit
+@inner
 def _snap(buf, w):
     """The EtherType of an LLC/SNAP header with OUI 0, -1: none."""
     if available(w) < O.SNAP_LEN:
@@ -139,7 +144,7 @@ def _snap(buf, w):
     return u16(buf, at + 6)
 
 
-@jit
+@inner
 def _cooked(buf, r, w, length, protocol_at, addr_len_at, addr_at, wide):
     """Linux cooked capture; `wide`: the address length field has two bytes."""
     if not there(r, w, length):
@@ -165,7 +170,7 @@ def _cooked(buf, r, w, length, protocol_at, addr_len_at, addr_at, wide):
     return NEXT_ETHERTYPE
 
 
-@jit
+@inner
 def _null(buf, r, w, loop):
     if not there(r, w, O.NULL_LEN):
         return NEXT_STOP
@@ -182,8 +187,9 @@ def _null(buf, r, w, loop):
     return NEXT_STOP
 
 
-@jit
+@inner
 def ppp(buf, r, w):
+    """A PPP header, with or without address and control."""
     at = w.base + w.off
     if available(w) >= 2 and u16(buf, at) == 0xFF03:
         w.off += 2
@@ -208,7 +214,7 @@ def ppp(buf, r, w):
     return NEXT_STOP
 
 
-@jit
+@inner
 def _chdlc(buf, r, w):
     if not there(r, w, O.CHDLC_LEN):
         return NEXT_STOP
@@ -219,7 +225,7 @@ def _chdlc(buf, r, w):
     return NEXT_ETHERTYPE
 
 
-@jit
+@inner
 def link(buf, r, w):
     """What the link type says stands at the start of the frame."""
     link = int64(r.linktype)
@@ -246,8 +252,9 @@ def link(buf, r, w):
     return NEXT_STOP
 
 
-@jit
+@inner
 def arp(buf, r, w):
+    """ARP tells where its sender is, if it speaks of Ethernet and IPv4."""
     if not there(r, w, 8):
         return
     at = w.base + w.off

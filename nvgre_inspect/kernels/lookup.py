@@ -9,20 +9,20 @@ from numpy import int64
 from dissectors import encaps as E
 from dissectors import offsets as O
 from nvgre_inspect.kernels.codes import PATH_ITEMS
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner, jit
 from nvgre_inspect.kernels.headers import u32
 
 PATH_MPLS = 1
 
 
-@jit
+@inner
 def mix(h, value):
     """One step of a 32-bit hash; the same numbers compiled and not."""
     h = (int(h) ^ int(value)) * 0x9E3779B1 & 0xFFFFFFFF
     return h ^ h >> 15
 
 
-@jit
+@inner
 def mix_wide(h, value):
     """Mix in a signed 64-bit number."""
     return mix(mix(h, value & 0xFFFFFFFF), value >> 32 & 0xFFFFFFFF)
@@ -55,7 +55,7 @@ def rehash_flows(hashes, live, n, index):
 # --- stacks ------------------------------------------------------------------------------------------------------
 
 
-@jit
+@inner
 def key_layers(r, limit, chosen):
     """The layers of the key stack among the first `limit` layers of a record: how many, their places in `chosen`."""
     first = -1
@@ -79,7 +79,7 @@ def key_layers(r, limit, chosen):
     return n
 
 
-@jit
+@inner
 def is_virtual(kind):
     """Whether a layer (kind with its HAS_ID bit) names a tenant."""
     if not kind & E.HAS_ID:
@@ -88,7 +88,7 @@ def is_virtual(kind):
     return E.NVGRE <= kind <= E.GRE_IN_UDP or kind >= E.USER
 
 
-@jit
+@inner
 def find_stack(m, stacks, hashes, index, r, n, chosen):
     """The stack of the layers `chosen[:n]` of a record."""
     h = n
@@ -123,7 +123,7 @@ def find_stack(m, stacks, hashes, index, r, n, chosen):
 # --- addresses, tunnels, paths -----------------------------------------------------------------------------------
 
 
-@jit
+@inner
 def find_address(m, addresses, hashes, index, family, words):
     """The row of an underlay address."""
     h = mix(family, 1)
@@ -148,7 +148,7 @@ def find_address(m, addresses, hashes, index, family, words):
     return int64(row)
 
 
-@jit
+@inner
 def same_address(address, family, words):
     """Whether a row of `addresses` is this address."""
     if address.family != family:
@@ -159,7 +159,7 @@ def same_address(address, family, words):
     return True
 
 
-@jit
+@inner
 def is_higher(a, b):
     """Whether address words `a` are above `b`."""
     for j in range(4):
@@ -168,7 +168,7 @@ def is_higher(a, b):
     return False
 
 
-@jit
+@inner
 def tunnel_hash(encap, family, low, high):
     """Hash of a tunnel by its encapsulation and its addresses in order."""
     h = mix(encap, family)
@@ -179,7 +179,7 @@ def tunnel_hash(encap, family, low, high):
     return h
 
 
-@jit
+@inner
 def find_tunnel(tunnels, hashes, index, addresses, h, encap, family, low, high):
     """The row of a tunnel, or -1 - (free place of the index) where there is none."""
     mask = len(index) - 1
@@ -197,7 +197,7 @@ def find_tunnel(tunnels, hashes, index, addresses, h, encap, family, low, high):
     return -1 - int64(at)
 
 
-@jit
+@inner
 def make_tunnel(m, tunnels, hashes, index, at, h, encap, low, high, initiator, ns):
     """A new tunnel between rows `low` and `high` of `addresses`; -1: no room."""
     row = m.n_tunnels
@@ -216,7 +216,7 @@ def make_tunnel(m, tunnels, hashes, index, at, h, encap, low, high, initiator, n
     return int64(row)
 
 
-@jit
+@inner
 def find_path(m, paths, hashes, index, buf, base, r):
     """The path of a record whose frame starts at `base`: labels without entropy labels, or segments."""
     kind = int64(r.path_kind)
@@ -265,7 +265,7 @@ def find_path(m, paths, hashes, index, buf, base, r):
     return int64(row)
 
 
-@jit
+@inner
 def _same_path(a, b):
     if a.kind != b.kind or a.n != b.n:
         return False
@@ -278,13 +278,13 @@ def _same_path(a, b):
 # --- flows -------------------------------------------------------------------------------------------------------
 
 
-@jit
+@inner
 def flow_key_hash(r, stack, tunnel):
     """Hash of a flow's key: that of the record, with the tenant."""
     return mix(mix(int64(r.flow_hash), stack), tunnel + 1)
 
 
-@jit
+@inner
 def find_flow(flows, hashes, index, h, r, stack, tunnel):
     """Place in the index of the newest flow with the key of this record, -1 - (free place): none."""
     mask = len(index) - 1
@@ -297,7 +297,7 @@ def find_flow(flows, hashes, index, h, r, stack, tunnel):
     return -1 - int64(at)
 
 
-@jit
+@inner
 def _is_flow(f, r, stack, tunnel):
     if f.stack != stack or f.family != r.family or f.protocol != r.protocol:
         return False
@@ -320,7 +320,7 @@ def _is_flow(f, r, stack, tunnel):
     return _same_words(f.addr_a, r.src) and _same_words(f.addr_b, r.dst)
 
 
-@jit
+@inner
 def _same_words(a, b):
     return bool(a[0] == b[0] and a[1] == b[1] and a[2] == b[2] and a[3] == b[3])
 
@@ -328,7 +328,7 @@ def _same_words(a, b):
 # --- placements, endpoints, series, anomalies --------------------------------------------------------------------
 
 
-@jit
+@inner
 def find_placement(m, placements, hashes, index, flow, side, tunnel, pa_src, pa_dst, flow_id, path, make):
     """The row of a placement; -2: there is none and `make` is false."""
     h = mix(mix(mix(flow, tunnel + 1), pa_src + 1), side)
@@ -371,7 +371,7 @@ def find_placement(m, placements, hashes, index, flow, side, tunnel, pa_src, pa_
     return int64(row)
 
 
-@jit
+@inner
 def find_endpoint(m, endpoints, hashes, index, encap, vsid, tunnel, mac, family, ip, ns):
     """The row of an endpoint."""
     h = mix_wide(mix_wide(mix(mix(encap, tunnel + 1), family), vsid), mac)
@@ -407,7 +407,7 @@ def find_endpoint(m, endpoints, hashes, index, encap, vsid, tunnel, mac, family,
     return int64(row)
 
 
-@jit
+@inner
 def is_endpoint(e, encap, vsid, tunnel, mac, family, ip):
     """Whether a row of `endpoints` is this one."""
     return bool(
@@ -420,7 +420,7 @@ def is_endpoint(e, encap, vsid, tunnel, mac, family, ip):
     )
 
 
-@jit
+@inner
 def find_series(m, series, hashes, index, encap, vsid, tunnel):
     """The row of a line of the timeline."""
     h = mix_wide(mix(encap, tunnel + 1), vsid)
@@ -443,7 +443,7 @@ def find_series(m, series, hashes, index, encap, vsid, tunnel):
     return int64(row)
 
 
-@jit
+@inner
 def note_anomalies(m, rows, hashes, index, mask_of_frame, tunnel, encap, vsid, flow, frame):
     """Count every code of a frame in its row (code, tunnel)."""
     mask = len(index) - 1

@@ -1,11 +1,16 @@
-"""MPLS label stacks (`docs/decoding.md`, "MPLS")."""
+"""MPLS label stacks (`docs/decoding.md`, "MPLS"; RFC 3032, entropy labels RFC 6790, control word RFC 4385).
+
+ 0                   1                   2                   3
+ 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+|                Label                  | TC  |S|      TTL      |
+"""
 
 from numpy import int64
 
 from dissectors import anomalies as A
 from dissectors import encaps as E
 from dissectors import offsets as O
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 from nvgre_inspect.kernels.headers import (
     NEXT_ETHERNET,
     NEXT_IPV4,
@@ -19,7 +24,7 @@ from nvgre_inspect.kernels.headers import (
 )
 
 
-@jit
+@inner
 def mpls(buf, r, w):
     """A whole label stack, then what its first nibble says; `w.value`: the layer's kind."""
     kind = w.value

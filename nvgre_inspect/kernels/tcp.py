@@ -8,18 +8,18 @@ from numpy import int64
 from dissectors import anomalies as A
 from dissectors import offsets as O
 from nvgre_inspect.kernels import codes as C
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 
 SYN_OR_FIN = O.TCP_SYN | O.TCP_FIN
 
 
-@jit
+@inner
 def after(a, b):
     """How far sequence number `a` is after `b`, modulo 2^32: -2^31 to 2^31 - 1."""
     return (a - b + 0x80000000 & 0xFFFFFFFF) - 0x80000000
 
 
-@jit
+@inner
 def starts_new_flow(f, conn, r):
     """Whether a SYN opens another connection than that of the newest flow of its key."""
     s = int64(r.side)
@@ -42,7 +42,7 @@ def starts_new_flow(f, conn, r):
     return conn.seen[o] != 0 and conn.last_ack[o] >= 0 and after(conn.last_ack[o], seq) != 1
 
 
-@jit
+@inner
 def choose_initiator(f, conn, r):
     """Say who opened the connection, as far as this frame tells."""
     if not r.tcp_flags & O.TCP_SYN or conn.initiator_fixed:
@@ -55,7 +55,7 @@ def choose_initiator(f, conn, r):
         conn.initiator_fixed = 1
 
 
-@jit
+@inner
 def analyse(m, f, conn, r, gaps):
     """All that a frame with `tcp_ok`, which is no duplicate, says. Returns (anomalies, retransmissions)."""
     s = int64(r.side)
@@ -121,13 +121,13 @@ def analyse(m, f, conn, r, gaps):
     return mask, resent
 
 
-@jit
+@inner
 def _move_on(conn, s, end):
     conn.next[s] = end & 0xFFFFFFFF
     conn.tail[s] = 0
 
 
-@jit
+@inner
 def _sequence(m, f, conn, gaps, s, seq, length, ns):
     """A segment that takes sequence space. Returns (anomalies, retransmissions)."""
     if conn.next[s] < 0:
@@ -159,7 +159,7 @@ def _sequence(m, f, conn, gaps, s, seq, length, ns):
     return 0, resent
 
 
-@jit
+@inner
 def _open_gap(m, f, conn, gaps, s, seq, ns):
     """Note the gap between what was seen and `seq`. Returns anomalies."""
     start = conn.next[s]
@@ -178,7 +178,7 @@ def _open_gap(m, f, conn, gaps, s, seq, ns):
     return mask
 
 
-@jit
+@inner
 def _append(m, conn, gaps, s, start, end, ns):
     node = m.free_gap
     if node >= 0:
@@ -198,7 +198,7 @@ def _append(m, conn, gaps, s, start, end, ns):
     conn.gap_count[s] += 1
 
 
-@jit
+@inner
 def _drop(m, conn, gaps, s, before, node):
     """Take `node` out of the list; `before` is the one before it, -1: it is the head."""
     following = int64(gaps[node].next)
@@ -213,7 +213,7 @@ def _drop(m, conn, gaps, s, before, node):
     m.free_gap = node
 
 
-@jit
+@inner
 def _fill(m, conn, gaps, s, seq, end):
     """Fill the parts of gaps in [seq, end). Returns 0 if any was, else -1; gaps[0].ns: when the oldest was noticed."""
     touched = -1
@@ -248,7 +248,7 @@ def _fill(m, conn, gaps, s, seq, end):
     return touched
 
 
-@jit
+@inner
 def _acknowledge(m, f, conn, gaps, s, o, ack):
     """What side `s` says to have received of `o`."""
     if conn.highest_ack[s] < 0 or after(ack, conn.highest_ack[s]) > 0:
@@ -272,7 +272,7 @@ def _acknowledge(m, f, conn, gaps, s, o, ack):
         conn.tail[o] = 1
 
 
-@jit
+@inner
 def _advance(f, conn, r, s, o, flags, payload, fresh, other_seen):
     """The connection's state, and the round-trip time of its handshake."""
     ack_flag = flags & O.TCP_ACK_FLAG != 0

@@ -1,12 +1,12 @@
 """The timeline: bins that widen as a capture grows (`docs/accounting.md`, step 9)."""
 
 from nvgre_inspect.kernels.codes import BINS
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 
 FIELDS = 4
 
 
-@jit
+@inner
 def fit(m, bins, ns):
     """Make the bins hold time `ns`; afterwards `ns // bin_width - bin_base` is a bin."""
     if not m.any_time:
@@ -27,7 +27,7 @@ def fit(m, bins, ns):
         m.bin_base = first
 
 
-@jit
+@inner
 def _widen(m, bins):
     """Double the width: bins 2k and 2k + 1 (counted from the epoch) become bin k."""
     odd = m.bin_base & 1
@@ -43,7 +43,7 @@ def _widen(m, bins):
     m.bin_width = m.bin_width * 2
 
 
-@jit
+@inner
 def _shift(m, bins, by):
     """Move every bin `by` places up; what is moved out holds nothing."""
     for row in range(m.n_series):

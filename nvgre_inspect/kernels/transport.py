@@ -5,7 +5,7 @@ from numpy import int64
 from dissectors import anomalies as A
 from dissectors import encaps as E
 from dissectors import offsets as O
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 from nvgre_inspect.kernels.headers import (
     GRE_KEY_32,
     GRE_KEY_NVGRE,
@@ -19,7 +19,7 @@ from nvgre_inspect.kernels.headers import (
 )
 
 
-@jit
+@inner
 def ports(buf, r, w, length):
     """Ports of a transport header of `length` bytes. True: all of it is there."""
     r.l4_off = w.off
@@ -30,8 +30,9 @@ def ports(buf, r, w, length):
     return there(r, w, length)
 
 
-@jit
+@inner
 def tcp(buf, r, w):
+    """A TCP header (RFC 9293)."""
     off = w.off
     if not ports(buf, r, w, O.TCP_MIN_LEN):
         return NEXT_STOP
@@ -56,7 +57,7 @@ def tcp(buf, r, w):
     return NEXT_STOP
 
 
-@jit
+@inner
 def _syn_options(buf, r, w, position, stop):
     base = w.base
     limit = min(stop, w.cap)
@@ -86,8 +87,9 @@ def _syn_options(buf, r, w, position, stop):
         position += length
 
 
-@jit
+@inner
 def icmp(buf, r, w, tables, protocol):
+    """An ICMP or ICMPv6 header, and what an error quotes."""
     off = w.off
     at = w.base + off
     captured = available(w)
@@ -113,7 +115,7 @@ def icmp(buf, r, w, tables, protocol):
     there(r, w, O.ICMP_LEN)
 
 
-@jit
+@inner
 def _quote(buf, r, w, tables, off):
     """The IP packet that an ICMP error quotes from `off` on, if it is a tunnel's."""
     end = min(w.end, w.cap)
@@ -145,7 +147,7 @@ def _quote(buf, r, w, tables, off):
             r.quote_dst[j] = u32(buf, at + O.IP6_DST + 4 * j)
 
 
-@jit
+@inner
 def _quoted_kind(buf, w, tables, version, protocol, off, end):
     at = w.base + off
     if protocol == O.IPPROTO_GRE and off + 4 <= end:

@@ -1,11 +1,21 @@
-"""UDP and the tunnels in it: VXLAN, VXLAN-GPE, Geneve and whatever else a port says (`docs/decoding.md`, "UDP")."""
+"""UDP and the tunnels in it: VXLAN, VXLAN-GPE, Geneve and whatever else a port says.
+
+See `docs/decoding.md`, "UDP"; RFC 7348 (VXLAN), draft-ietf-nvo3-vxlan-gpe, RFC 8926 (Geneve).
+
+     0                   1                   2                   3
+     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    |G|R R R|I|R R R|              reserved or policy id            |   VXLAN
+    |                VNI                            |   reserved    |
+    |Ver|  Opt Len  |O|C|   Rsvd.   |        Protocol type          |   Geneve
+    |                VNI                            |   reserved    |
+"""
 
 from numpy import int64
 
 from dissectors import anomalies as A
 from dissectors import encaps as E
 from dissectors import offsets as O
-from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.compiled import inner
 from nvgre_inspect.kernels.gre import gre
 from nvgre_inspect.kernels.headers import (
     NEXT_ETHERNET,
@@ -27,8 +37,9 @@ from nvgre_inspect.kernels.ipsec import esp
 from nvgre_inspect.kernels.transport import ports
 
 
-@jit
+@inner
 def udp(buf, r, w, tables):
+    """A UDP header, and the tunnel that its ports announce."""
     off = w.off
     if not ports(buf, r, w, O.UDP_LEN):
         return NEXT_STOP
@@ -72,7 +83,7 @@ def udp(buf, r, w, tables):
     return NEXT_STOP
 
 
-@jit
+@inner
 def _vxlan(buf, r, w, port):
     if not there(r, w, O.VXLAN_LEN):
         return NEXT_STOP
@@ -92,7 +103,7 @@ def _vxlan(buf, r, w, port):
     return NEXT_ETHERNET
 
 
-@jit
+@inner
 def _vxlan_gpe(buf, r, w, port):
     if not there(r, w, O.VXLAN_LEN):
         return NEXT_STOP
@@ -119,7 +130,7 @@ def _vxlan_gpe(buf, r, w, port):
     return NEXT_STOP
 
 
-@jit
+@inner
 def _geneve(buf, r, w, port):
     if not there(r, w, O.GENEVE_LEN):
         return NEXT_STOP
