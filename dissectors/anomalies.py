@@ -48,7 +48,10 @@ TABLE_OVERFLOW = 45
 NAMES: dict[int, tuple[str, str]] = {
     HEADER_CUT_BY_SNAPLEN: ("header-cut-by-snaplen", "the snapshot length cut a header that the decoder needed"),
     HEADER_TRUNCATED: ("header-truncated", "the packet itself ends inside a header"),
-    NESTING_TOO_DEEP: ("nesting-too-deep", "more than 16 encapsulations, or more than 64 headers; the rest is not decoded"),
+    NESTING_TOO_DEEP: (
+        "nesting-too-deep",
+        "more than 16 encapsulations, or more than 64 headers; the rest is not decoded",
+    ),
     LINKTYPE_UNSUPPORTED: ("linktype-unsupported", "the link type of the capture is not one this tool decodes"),
     IP_VERSION_MISMATCH: ("ip-version-mismatch", "what announced IPv4 or IPv6 is followed by another version"),
     IP_HEADER_LENGTH_INVALID: ("ip-header-length-invalid", "IPv4 header length below 20 bytes"),

@@ -61,9 +61,7 @@ class Geneve(Header):
     FIELDS: ClassVar[tuple[FieldSpec, ...]] = (
         FieldSpec("version", "geneve.version", "Version", 0, 1),
         FieldSpec("option_words", "geneve.option_length", "Length of options in 4-byte words", 0, 1),
-        FieldSpec(
-            "oam", "geneve.flags.oam", "Operations, Administration and Management Frame", 1, 1, show_flag
-        ),
+        FieldSpec("oam", "geneve.flags.oam", "Operations, Administration and Management Frame", 1, 1, show_flag),
         FieldSpec("critical", "geneve.flags.critical", "Critical Options Present", 1, 1, show_flag),
         FieldSpec("type", "geneve.proto_type", "Protocol Type", 2, 2, show_hex(4)),
         FieldSpec("vni", "geneve.vni", "Virtual Network Identifier (VNI)", 4, 3),

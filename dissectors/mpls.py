@@ -57,11 +57,7 @@ class MPLS(Header):
         super().unpack(buf)
         rest: list[int] = []
         word, off = self.first, offsets.MPLS_LEN
-        while (
-            not word & _BOTTOM
-            and len(rest) + 1 < offsets.MPLS_MAX_LABELS
-            and off + offsets.MPLS_LEN <= len(buf)
-        ):
+        while not word & _BOTTOM and len(rest) + 1 < offsets.MPLS_MAX_LABELS and off + offsets.MPLS_LEN <= len(buf):
             word = int.from_bytes(buf[off : off + offsets.MPLS_LEN], "big")
             rest.append(word)
             off += offsets.MPLS_LEN
