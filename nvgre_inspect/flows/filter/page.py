@@ -41,7 +41,7 @@ nvgre-inspect packets cap.pcapng -Y "tcp.flags.syn == 1 && !tcp.flags.ack == 1 &
 | `contains` | text or bytes occur in it: `frame contains "GET"`, `frame contains 0d:0a`; upper and lower case differ |
 | `matches` `~` | a regular expression is found in it, in either case of letters: `tcp.payload matches r"^get\s"` |
 | `tcp.flags & 0x12` | some occurrence has one of the bits; also `tcp.flags & 0x12 == 0x12`, `eth.dst[0] & 1` |
-| `eth.src[0:3] == 00:15:5d` | bytes `[start:length]` `[first-last]` `[i]` `[start:]` `[:length]`; start < 0: from the end |
+| `eth.src[0:3] == 00:15:5d` | bytes `[start:length]` `[first-last]` `[i]` `[start:]` `[:length]`; -1 is the last |
 | `pa.src == pa.dst` | two fields of one packet or row, every occurrence of one with every one of the other |
 | `not` `!`, `and` `&&`, `or` `\|\|`, `( )` | `not` binds tightest, then `and`, then `or` |
 
