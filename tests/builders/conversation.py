@@ -30,8 +30,11 @@ class Conversation:
     Times are microseconds. `carry` are fields of every frame of a direction (its tunnel).
     """
 
-    def __init__(self, client_isn: int = 1000, server_isn: int = 5000, *, tunnelled: bool = True) -> None:
+    def __init__(
+        self, client_isn: int = 1000, server_isn: int = 5000, *, tunnelled: bool = True, server_end: str = SERVER
+    ) -> None:
         self.frames = Frames()
+        self.server_end = server_end
         self.client_isn, self.server_isn = client_isn, server_isn
         self.carry: tuple[Fields, Fields] = ({}, {})
         if tunnelled:
@@ -41,13 +44,29 @@ class Conversation:
         """A segment of the client; with `ack` it carries an acknowledgement."""
         absolute = None if ack is None else self.server_isn + ack
         self.frames.tcp(
-            at_us, CLIENT, SERVER, flags, self.client_isn + seq, self.carry[0], ack=absolute, length=length, **more
+            at_us,
+            CLIENT,
+            self.server_end,
+            flags,
+            self.client_isn + seq,
+            self.carry[0],
+            ack=absolute,
+            length=length,
+            **more,
         )
 
     def server(self, at_us: float, flags: str, seq: int, ack: int | None = None, length: int = 0, **more: Any) -> None:
         absolute = None if ack is None else self.client_isn + ack
         self.frames.tcp(
-            at_us, SERVER, CLIENT, flags, self.server_isn + seq, self.carry[1], ack=absolute, length=length, **more
+            at_us,
+            self.server_end,
+            CLIENT,
+            flags,
+            self.server_isn + seq,
+            self.carry[1],
+            ack=absolute,
+            length=length,
+            **more,
         )
 
     def handshake(self, at_us: float = 0, rtt_us: float = 200) -> None:
