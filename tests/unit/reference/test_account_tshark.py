@@ -198,6 +198,25 @@ def gap_in_two_steps(t: Conversation) -> None:
     t.client(2100, "P", 201, ack=1, length=100)
 
 
+def refused_and_tried_again(t: Conversation) -> None:
+    """The same SYN again after a RST, as Windows does."""
+    for at in (0, 500_000):
+        t.client(at, "S", 0)
+        t.server(at + 100, "RA", 0, ack=1)
+
+
+def overlapping(t: Conversation) -> None:
+    """Old and new data in one segment."""
+    begin(t)
+    t.client(2000, "P", 51, ack=1, length=100)
+    t.client(2100, "P", 151, ack=1, length=100)
+
+
+def from_before_the_capture(t: Conversation) -> None:
+    t.client(0, "P", 101, ack=1, length=100)
+    t.client(1000, "P", 1, ack=1, length=100)
+
+
 CASES = [
     Case(clean, {}, {}, {}),
     Case(retransmission, {"retransmissions": 1}, {}, {"retransmission": 1}),
@@ -236,6 +255,9 @@ CASES = [
     Case(port_reused, {}, {"resets": 2}, {"reused_ports": 1}),
     Case(closed_and_reused, {}, {}, {"reused_ports": 1}),
     Case(reset, {"resets": 2}, {}, {}),
+    Case(refused_and_tried_again, {}, {"resets": 2}, {"retransmission": 1}),
+    Case(overlapping, {"retransmissions": 1}, {}, {"retransmission": 1}),
+    Case(from_before_the_capture, {"retransmissions": 1}, {}, {"out_of_order": 1}),
 ]
 _FIRST_PORT = 1000
 
