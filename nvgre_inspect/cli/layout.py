@@ -118,38 +118,43 @@ class Layout:
     def head(self, columns: Sequence[Cells], paint: Paint) -> Iterator[str]:
         """The heading: a line for groups if there are any, and one for the columns."""
         if any(columns[i].group for i in self.shown):
-            yield self._group_line(columns, paint)
-        parts = [(columns[i].heading, self.widths[i], columns[i].right, "heading") for i in self.shown]
-        yield _line(parts, paint)
-
-    def _group_line(self, columns: Sequence[Cells], paint: Paint) -> str:
-        groups = self._groups(columns)
-        return _line([(columns[first].group, self._span(members), True, "heading") for first, members in groups], paint)
+            groups = self._groups(columns)
+            yield _heading([(columns[first].group, self._span(all_), True) for first, all_ in groups], paint)
+        yield _heading([(columns[i].heading, self.widths[i], columns[i].right) for i in self.shown], paint)
 
     def rows(self, columns: Sequence[Cells], paint: Paint) -> Iterator[str]:
         """One line per row."""
-        shown = [(columns[i].texts, columns[i].styles, self.widths[i], columns[i].right) for i in self.shown]
-        for row in range(len(columns[0].texts) if columns else 0):
-            yield _line(
-                [(texts[row], width, right, styles[row] if styles else None) for texts, styles, width, right in shown],
-                paint,
-            )
+        filled = [
+            _filled(columns[i].texts, columns[i].styles, self.widths[i], columns[i].right, paint) for i in self.shown
+        ]
+        for row in zip(*filled, strict=True):
+            yield GAP.join(row).rstrip()
 
 
 def _natural(column: Cells) -> int:
-    return max(max(map(cells, column.texts), default=0), cells(column.heading))
+    length = len if all(map(str.isascii, column.texts)) else cells
+    return max(max(map(length, column.texts), default=0), cells(column.heading))
 
 
-def _line(parts: Sequence[tuple[str, int, bool, str | None]], paint: Paint) -> str:
-    """Pad outside the colours, so that they do not count; nothing trails."""
-    made = []
-    for position, (text, width, right, style) in enumerate(parts):
-        text = fit(text, width)
-        filled = pad(text, width, right=right)
-        if position == len(parts) - 1:
-            filled = filled.rstrip()
-        made.append(filled.replace(text, paint(text, style), 1) if style else filled)
-    return GAP.join(made).rstrip()
+def _heading(parts: Sequence[tuple[str, int, bool]], paint: Paint) -> str:
+    return GAP.join(_filled([text], ["heading"], width, right, paint)[0] for text, width, right in parts).rstrip()
+
+
+def _filled(
+    texts: Sequence[str], styles: Sequence[str | None] | None, width: int, right: bool, paint: Paint
+) -> list[str]:
+    """Each text cut or filled up to `width`; the filling is outside of the colours."""
+    if styles is not None and paint.enabled:
+        made = []
+        for text, style in zip(texts, styles, strict=True):
+            shown = fit(text, width)
+            space = " " * (width - cells(shown))
+            made.append(space + paint(shown, style) if right else paint(shown, style) + space)
+        return made
+    if all(map(str.isascii, texts)) and max(map(len, texts), default=0) <= width:
+        # A million rows come by here: 4 times faster than measuring each text.
+        return [text.rjust(width) for text in texts] if right else [text.ljust(width) for text in texts]
+    return [pad(fit(text, width), width, right=right) for text in texts]
 
 
 def table(columns: Sequence[Cells], paint: Paint, limit: int | None) -> Iterator[str]:

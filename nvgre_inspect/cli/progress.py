@@ -47,10 +47,13 @@ class ProgressLine:
         self._now = now
         self._drawn_at = float("-inf")
         self._on_screen = False
+        self._compiling_since: float | None = None
+        self._compiling_s = 0.0
 
     def __call__(self, progress: Progress) -> None:
         """Draw the line again, if it is time."""
         now = self._now()
+        self._count_compiling(progress)
         # Compiling takes seconds, and reports only when it begins.
         if progress.activity == "reading" and (
             progress.elapsed_s < QUIET_SECONDS or now - self._drawn_at < INTERVAL_SECONDS
@@ -59,8 +62,16 @@ class ProgressLine:
         self._drawn_at = now
         self._on_screen = True
         # \r and erase-to-end-of-line: the line is drawn over, not scrolled.
-        self._stream.write(f"\r{describe(progress)}\x1b[K")
+        self._stream.write(f"\r{describe(progress, self._compiling_s)}\x1b[K")
         self._stream.flush()
+
+    def _count_compiling(self, progress: Progress) -> None:
+        """Time that went into compiling says nothing about the rate of reading."""
+        if progress.activity == "compiling":
+            self._compiling_since = progress.elapsed_s
+        elif self._compiling_since is not None:
+            self._compiling_s += progress.elapsed_s - self._compiling_since
+            self._compiling_since = None
 
     def clear(self) -> None:
         """Take the line off the screen; what is printed next starts on a clean line."""
@@ -70,8 +81,10 @@ class ProgressLine:
             self._on_screen = False
 
 
-def describe(progress: Progress) -> str:
-    """`reading  42 %  126 MB of 300 MB  1,203,000 packets/s  3 s left`, without what is not known."""
+def describe(progress: Progress, apart_s: float = 0.0) -> str:
+    """`reading  42 %  126 MB of 300 MB  1,203,000 packets/s  3 s left`, without what is not known; `apart_s` of the
+    elapsed seconds went into something else.
+    """
     if progress.activity != "reading":
         return f"{progress.activity} for this machine, once: some seconds"
     parts = ["reading"]
@@ -82,9 +95,10 @@ def describe(progress: Progress) -> str:
         parts.append(f"{amount(progress.bytes_read)} of {amount(total)}")
     else:
         parts.append(amount(progress.bytes_read))
-    if progress.elapsed_s > 0:
-        parts.append(f"{progress.packets / progress.elapsed_s:,.0f} packets/s")
+    elapsed_s = progress.elapsed_s - apart_s
+    if elapsed_s > 0:
+        parts.append(f"{progress.packets / elapsed_s:,.0f} packets/s")
         if total and progress.bytes_read:
-            left = (total - progress.bytes_read) * progress.elapsed_s / progress.bytes_read
+            left = (total - progress.bytes_read) * elapsed_s / progress.bytes_read
             parts.append(f"{clock(max(left, 0.0))} left")
     return "  ".join(parts)

@@ -51,6 +51,17 @@ def test_compiling_is_said_at_once():
     assert screen.getvalue() == "\rcompiling for this machine, once: some seconds\x1b[K"
 
 
+def test_compiling_does_not_count_as_reading():
+    screen, clock = io.StringIO(), Clock()
+    line = ProgressLine(screen, now=clock)
+    line(Reading(activity="compiling", elapsed_s=0.5))
+    clock.now = 9.0
+    line(Reading(packets=100, elapsed_s=8.5))
+    clock.now = 9.5
+    line(Reading(packets=2000, elapsed_s=10.5))
+    assert "800 packets/s" in screen.getvalue().split("\r")[-1]
+
+
 def test_long_work_is_drawn_sparingly_and_cleared():
     screen, clock = io.StringIO(), Clock()
     line = ProgressLine(screen, now=clock)
