@@ -34,11 +34,18 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Walk to the packet, and print it; nothing is counted on the way."""
+    from nvgre_inspect.session import UsageError
+
     settings = analysis.configuration(arguments)
     arguments.files = [arguments.file]
     paint = Paint.choose(arguments.color or settings.options.color, sys.stdout)
     with analysis.opened(arguments, settings) as (session, _):
-        stack = session.dissect(arguments.number)
+        try:
+            stack = session.dissect(arguments.number)
+        except UsageError:
+            # The packet may be missing because the file ends early.
+            analysis.conclude(session, arguments)
+            raise
         if arguments.json:
             print(json.dumps(stack.to_dict(), indent=2, ensure_ascii=False))
         else:

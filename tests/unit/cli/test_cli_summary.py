@@ -59,6 +59,13 @@ def test_dissect_beyond_the_end(run, overlapping):
     assert "1000000" in result.err.replace(",", "")
 
 
+def test_dissect_beyond_the_damage_says_why(run, sample):
+    result = run("dissect", sample("truncated.pcap"), 55)
+    assert (result.code, result.out) == (2, "")
+    assert "ends early" in result.err
+    assert "there is no packet 55" in result.err
+
+
 def test_export_writes_a_file_per_tenant(run, overlapping, tmp_path):
     folder = tmp_path / "reports"
     result = run("export", overlapping, "-o", folder)
