@@ -83,7 +83,8 @@ Outside any tunnel `inner.` and `outer.` mean the same headers. Fields marked *s
 - Nothing is reassembled; `tcp.seq` and `tcp.ack` are as on the wire, and `tcp.len` of a first fragment is the whole
   segment's, by its own IP header.
 - `vlan` and `vlan.id` cover 802.1ad tags too. A VXLAN header without the I flag has no `vxlan.vni`.
-- A header that the packet or the snapshot cuts has the fields that are whole, an IP header none.
+- A header that the packet or the snapshot cuts has the fields that are whole, an IP header none. An `ip.len` of 0
+  (offload) is 0; Wireshark fills in what it should be.
 - Encapsulations beyond the sixteenth are not looked into; protocols that are not listed are not known.
 """
 
