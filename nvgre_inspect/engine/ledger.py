@@ -124,7 +124,7 @@ class LedgerAccountant:
         n = len(batch)
         self._make_room_for_frames(n, int(batch.interface.max(initial=-1)) + 1)
         self._position[self._frames : self._frames + n] = batch.position
-        self._run(batch.buffer, batch.offset, records, finish=False)
+        self._run(batch.buffer, batch.offset, records.view(np.recarray), finish=False)
         self._frames += n
 
     def finish(self) -> None:

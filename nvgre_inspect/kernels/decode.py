@@ -163,7 +163,7 @@ def _decode_one(buf, r, w, tables):
         if following == NEXT_IP:
             if not there(r, w, 1):
                 break
-            version = u8(buf, w.base + w.off) >> 4
+            version = u8(buf, w.begin + w.off) >> 4
             if version == 4:
                 following = NEXT_IPV4
             elif version == 6:
@@ -207,7 +207,7 @@ def decode(buffer, offset, caplen, wirelen, ts_ns, linktype, interface, tables, 
         r.linktype = linktype[i]
         r.inner_len = wirelen[i]
         walk[0] = walk[1]
-        w.base = offset[i]
+        w.begin = offset[i]
         w.end = wirelen[i]
         w.cap = min(caplen[i], wirelen[i])
         _decode_one(buf, r, w, t)

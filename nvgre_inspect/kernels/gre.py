@@ -40,7 +40,7 @@ def gre(buf, r, w, tables):
     if not there(r, w, O.GRE_MIN_LEN):
         return NEXT_STOP
     off = w.off
-    at = w.base + off
+    at = w.begin + off
     flags = u16(buf, at)
     proto = u16(buf, at + 2)
     version = flags & O.GRE_VERSION_MASK
@@ -126,7 +126,7 @@ def _gre_routes(buf, r, w):
     for _ in range(MAX_ROUTES):
         if not there(r, w, 4):
             return False
-        at = w.base + w.off
+        at = w.begin + w.off
         family = u16(buf, at)
         length = u8(buf, at + 3)
         w.off += 4
@@ -164,7 +164,7 @@ def _erspan(buf, r, w, proto, sequenced):
         return NEXT_ETHERNET
     if not there(r, w, O.ERSPAN2_LEN if proto == O.ETHERTYPE_ERSPAN2 else O.ERSPAN3_LEN):
         return NEXT_STOP
-    at = w.base + off
+    at = w.begin + off
     version = u8(buf, at) >> 4
     session = u16(buf, at + 2) & 0x3FF
     if version == 1 and proto == O.ETHERTYPE_ERSPAN2:

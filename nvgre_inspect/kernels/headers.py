@@ -8,7 +8,8 @@ State travels in structured scalars (records), not arrays: passing an array cost
 every call, and with one call per header that took three quarters of the time (measured: 900 ns a frame).
 
 The kernels also run uncompiled, on recarrays: every byte read is widened to int64, since NumPy's `uint8 << 8` is 0
-and numba makes float64 of int64 and uint64.
+and numba makes float64 of int64 and uint64. A field must not be named like an attribute of NumPy's scalars (`base`,
+`item`), which would hide it there.
 """
 
 import numpy as np
@@ -41,7 +42,7 @@ NEXT_PPP = 8
 #: What a walk knows between two headers.
 WALK = np.dtype(
     [
-        ("base", "i8"),  # of the frame in the buffer
+        ("begin", "i8"),  # of the frame in the buffer
         ("off", "i8"),  # of the next header in the frame
         ("end", "i8"),  # where the packet ends on the wire
         ("cap", "i8"),  # where captured bytes end
@@ -211,7 +212,7 @@ def described(buf, r, w, tables, kind, flow_id):
     length = int64(tables.descriptors[row * D_SIZE + D_LENGTH])
     if not there(r, w, length):
         return NEXT_STOP
-    at = w.base + w.off
+    at = w.begin + w.off
     id_at = int64(tables.descriptors[row * D_SIZE + D_ID_OFFSET])
     ident = 0
     if id_at >= 0:

@@ -95,7 +95,7 @@ def ipv4(buf, r, w):
     if not there(r, w, O.IP4_MIN_LEN):
         return NEXT_STOP
     off = w.off
-    at = w.base + off
+    at = w.begin + off
     first = u8(buf, at)
     if first >> 4 != 4:
         flag(r, A.IP_VERSION_MISMATCH)
@@ -163,7 +163,7 @@ def ipv6(buf, r, w):
     if not there(r, w, O.IP6_LEN):
         return NEXT_STOP
     off = w.off
-    at = w.base + off
+    at = w.begin + off
     first = u32(buf, at)
     if first >> 28 != 6:
         flag(r, A.IP_VERSION_MISMATCH)
@@ -202,7 +202,7 @@ def _extensions(buf, r, w, protocol):
         count += 1
         if not there(r, w, 8):
             return NEXT_STOP
-        at = w.base + w.off
+        at = w.begin + w.off
         if protocol == O.IPPROTO_FRAGMENT:
             following = u8(buf, at)
             word = u16(buf, at + 2)

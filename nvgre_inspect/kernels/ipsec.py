@@ -23,7 +23,7 @@ def ah(buf, r, w):
     """An authentication header (RFC 4302)."""
     if not there(r, w, O.AH_MIN_LEN):
         return NEXT_STOP
-    at = w.base + w.off
+    at = w.begin + w.off
     length = (u8(buf, at + 1) + 2) * 4
     if length < O.AH_MIN_LEN:
         flag(r, A.AH_LENGTH_INVALID)
@@ -52,14 +52,14 @@ def esp(buf, r, w):
     """An ESP header (RFC 4303); what it carries is looked into if it is not encrypted."""
     if not there(r, w, O.ESP_LEN):
         return NEXT_STOP
-    spi = u32(buf, w.base + w.off)
+    spi = u32(buf, w.begin + w.off)
     if not enter(r, w, E.ESP, True, spi, -1, w.off + O.ESP_LEN):
         return NEXT_STOP
     if w.cap < w.end or w.open:
         return NEXT_STOP
-    start = w.base + w.off
+    start = w.begin + w.off
     for icv in O.ESP_ICV_LENGTHS:
-        trailer = w.base + w.end - icv - 2
+        trailer = w.begin + w.end - icv - 2
         if trailer < start:
             continue
         padding = u8(buf, trailer)
@@ -73,7 +73,7 @@ def esp(buf, r, w):
                 padded = False
                 break
         if padded and _null_encrypted(buf, w, protocol, start, stop):
-            w.end = stop - w.base
+            w.end = stop - w.begin
             return _behind_ipsec(r, w, protocol)
     return NEXT_STOP
 

@@ -68,7 +68,7 @@ def ethernet(buf, r, w):
     if not there(r, w, O.ETH_LEN):
         return NEXT_STOP
     off = w.off
-    at = w.base + off
+    at = w.begin + off
     k = w.eth_count
     w.eth_count = k + 1
     if k >= MAX_ETH:
@@ -122,7 +122,7 @@ def tags(buf, r, w, kind):
             return -1
         if not there(r, w, O.VLAN_LEN):
             return -1
-        at = w.base + w.off
+        at = w.begin + w.off
         if count < 2:
             r.vlan[count] = u16(buf, at + O.VLAN_TCI) & O.VLAN_ID_MASK
             r.n_vlan = count + 1
@@ -137,7 +137,7 @@ def _snap(buf, w):
     """The EtherType of an LLC/SNAP header with OUI 0, -1: none."""
     if available(w) < O.SNAP_LEN:
         return -1
-    at = w.base + w.off
+    at = w.begin + w.off
     if u32(buf, at) != 0xAAAA0300 or u16(buf, at + 4) != 0:
         return -1
     w.off += O.SNAP_LEN
@@ -149,7 +149,7 @@ def _cooked(buf, r, w, length, protocol_at, addr_len_at, addr_at, wide):
     """Linux cooked capture; `wide`: the address length field has two bytes."""
     if not there(r, w, length):
         return NEXT_STOP
-    at = w.base + w.off
+    at = w.begin + w.off
     addr_len = u16(buf, at + addr_len_at) if wide else u8(buf, at + addr_len_at)
     if addr_len == 6:
         mac = u48(buf, at + addr_at)
@@ -174,7 +174,7 @@ def _cooked(buf, r, w, length, protocol_at, addr_len_at, addr_at, wide):
 def _null(buf, r, w, loop):
     if not there(r, w, O.NULL_LEN):
         return NEXT_STOP
-    at = w.base + w.off
+    at = w.begin + w.off
     family = u32(buf, at)
     if not loop and family >= 0x10000:
         family = u8(buf, at) | u8(buf, at + 1) << 8 | u8(buf, at + 2) << 16 | u8(buf, at + 3) << 24
@@ -190,7 +190,7 @@ def _null(buf, r, w, loop):
 @inner
 def ppp(buf, r, w):
     """A PPP header, with or without address and control."""
-    at = w.base + w.off
+    at = w.begin + w.off
     if available(w) >= 2 and u16(buf, at) == 0xFF03:
         w.off += 2
         at += 2
@@ -218,7 +218,7 @@ def ppp(buf, r, w):
 def _chdlc(buf, r, w):
     if not there(r, w, O.CHDLC_LEN):
         return NEXT_STOP
-    kind = u16(buf, w.base + w.off + O.CHDLC_PROTOCOL)
+    kind = u16(buf, w.begin + w.off + O.CHDLC_PROTOCOL)
     w.off += O.CHDLC_LEN
     r.ethertype = kind
     w.value = kind
@@ -257,7 +257,7 @@ def arp(buf, r, w):
     """ARP tells where its sender is, if it speaks of Ethernet and IPv4."""
     if not there(r, w, 8):
         return
-    at = w.base + w.off
+    at = w.begin + w.off
     if u32(buf, at) != 0x00010800 or u16(buf, at + 4) != 0x0604:
         return
     if not there(r, w, O.ARP_LEN):

@@ -226,7 +226,7 @@ def find_path(m, paths, hashes, index, buf, base, r):
     p = paths[row]
     p.kind = kind
     for j in range(PATH_ITEMS * 4):
-        p.item[j] = 0
+        p["item"][j] = 0
     at = base + int64(r.path_off)
     n = 0
     h = kind
@@ -240,12 +240,12 @@ def find_path(m, paths, hashes, index, buf, base, r):
             if label == O.MPLS_ELI:
                 skip = True
                 continue
-            p.item[4 * n + 3] = label
+            p["item"][4 * n + 3] = label
             h = mix(h, label)
         else:
             for j in range(4):
                 word = u32(buf, at + 16 * k + 4 * j)
-                p.item[4 * n + j] = word
+                p["item"][4 * n + j] = word
                 h = mix(h, word)
         n += 1
     p.n = n
@@ -270,7 +270,7 @@ def _same_path(a, b):
     if a.kind != b.kind or a.n != b.n:
         return False
     for j in range(int64(a.n) * 4):
-        if a.item[j] != b.item[j]:
+        if a["item"][j] != b["item"][j]:
             return False
     return True
 

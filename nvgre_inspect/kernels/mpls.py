@@ -40,7 +40,7 @@ def mpls(buf, r, w):
             return NEXT_STOP
         if not there(r, w, O.MPLS_LEN):
             return NEXT_STOP
-        entry = u32(buf, w.base + w.off)
+        entry = u32(buf, w.begin + w.off)
         w.off += O.MPLS_LEN
         count += 1
         label = entry >> 12
@@ -68,7 +68,7 @@ def mpls(buf, r, w):
         return NEXT_STOP
     if not there(r, w, 1):
         return NEXT_STOP
-    nibble = u8(buf, w.base + w.off) >> 4
+    nibble = u8(buf, w.begin + w.off) >> 4
     if nibble == 4:
         return NEXT_IPV4
     if nibble == 6:

@@ -24,7 +24,7 @@ def ports(buf, r, w, length):
     """Ports of a transport header of `length` bytes. True: all of it is there."""
     r.l4_off = w.off
     if available(w) >= 4:
-        at = w.base + w.off
+        at = w.begin + w.off
         r.src_port = u16(buf, at)
         r.dst_port = u16(buf, at + 2)
     return there(r, w, length)
@@ -36,7 +36,7 @@ def tcp(buf, r, w):
     off = w.off
     if not ports(buf, r, w, O.TCP_MIN_LEN):
         return NEXT_STOP
-    at = w.base + off
+    at = w.begin + off
     flags = u8(buf, at + O.TCP_FLAGS)
     r.tcp_ok = 1
     r.tcp_flags = flags
@@ -59,7 +59,7 @@ def tcp(buf, r, w):
 
 @inner
 def _syn_options(buf, r, w, position, stop):
-    base = w.base
+    base = w.begin
     limit = min(stop, w.cap)
     if w.end < limit:
         limit = w.end
@@ -91,7 +91,7 @@ def _syn_options(buf, r, w, position, stop):
 def icmp(buf, r, w, tables, protocol):
     """An ICMP or ICMPv6 header, and what an error quotes."""
     off = w.off
-    at = w.base + off
+    at = w.begin + off
     captured = available(w)
     r.l4_off = off
     if captured >= 4:
@@ -119,7 +119,7 @@ def icmp(buf, r, w, tables, protocol):
 def _quote(buf, r, w, tables, off):
     """The IP packet that an ICMP error quotes from `off` on, if it is a tunnel's."""
     end = min(w.end, w.cap)
-    at = w.base + off
+    at = w.begin + off
     if off >= end:
         return
     version = u8(buf, at) >> 4
@@ -149,7 +149,7 @@ def _quote(buf, r, w, tables, off):
 
 @inner
 def _quoted_kind(buf, w, tables, version, protocol, off, end):
-    at = w.base + off
+    at = w.begin + off
     if protocol == O.IPPROTO_GRE and off + 4 <= end:
         flags = u16(buf, at)
         proto = u16(buf, at + 2)

@@ -43,7 +43,7 @@ def udp(buf, r, w, tables):
     off = w.off
     if not ports(buf, r, w, O.UDP_LEN):
         return NEXT_STOP
-    at = w.base + off
+    at = w.begin + off
     length = u16(buf, at + O.UDP_LENGTH)
     if (0 < length < O.UDP_LEN) or (off + length > w.end and not w.open):
         flag(r, A.UDP_LENGTH_INVALID)
@@ -77,7 +77,7 @@ def udp(buf, r, w, tables):
     if kind == E.ESP:
         if w.end - w.off < O.ESP_LEN:
             return NEXT_STOP
-        if available(w) >= 4 and u32(buf, w.base + w.off) == 0:
+        if available(w) >= 4 and u32(buf, w.begin + w.off) == 0:
             return NEXT_STOP
         return esp(buf, r, w)
     return NEXT_STOP
@@ -87,7 +87,7 @@ def udp(buf, r, w, tables):
 def _vxlan(buf, r, w, port):
     if not there(r, w, O.VXLAN_LEN):
         return NEXT_STOP
-    at = w.base + w.off
+    at = w.begin + w.off
     flags = u8(buf, at)
     vni = u32(buf, at + O.VXLAN_VNI) >> 8
     valid = flags & O.VXLAN_I != 0
@@ -107,7 +107,7 @@ def _vxlan(buf, r, w, port):
 def _vxlan_gpe(buf, r, w, port):
     if not there(r, w, O.VXLAN_LEN):
         return NEXT_STOP
-    at = w.base + w.off
+    at = w.begin + w.off
     flags = u8(buf, at)
     vni = u32(buf, at + O.VXLAN_VNI) >> 8
     valid = flags & O.VXLAN_I != 0
@@ -134,7 +134,7 @@ def _vxlan_gpe(buf, r, w, port):
 def _geneve(buf, r, w, port):
     if not there(r, w, O.GENEVE_LEN):
         return NEXT_STOP
-    at = w.base + w.off
+    at = w.begin + w.off
     first = u8(buf, at)
     if first >> 6:
         flag(r, A.GENEVE_VERSION_UNKNOWN)
