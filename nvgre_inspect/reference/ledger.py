@@ -405,4 +405,4 @@ def _ports(frame: FrameRecord) -> tuple[int, int]:
 
 def _tunnel_in_key(frame: FrameRecord, outcome: Outcome) -> int:
     """Where there is no vsid the tunnel stands in its place, so that tunnels never share flows or endpoints."""
-    return outcome.tunnel if frame.vsid == -1 and frame.encap != encaps.NONE else -1
+    return outcome.tunnel if frame.vsid == -1 else -1

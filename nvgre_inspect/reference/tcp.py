@@ -101,8 +101,6 @@ def starts_connection(flow: Flow, number: int, frame: FrameRecord) -> bool:
         return side.isn != frame.tcp_seq and not (is_syn_ack and _acknowledges_syn(frame, other))
     if side.first_seq is not None:
         return side.first_seq != first_data
-    if side.seen:
-        return False
     if is_syn_ack:
         return other.first_seq is not None and other.isn is None and other.first_seq != frame.tcp_ack
     return other.last_ack is not None and other.last_ack != first_data

@@ -110,6 +110,15 @@ def test_a_late_syn_ack_with_another_isn_belongs_to_the_flow_and_counts_while_no
     assert flow["handshake_rtt_ns"] == 300_000
 
 
+def test_another_isn_makes_gaps_meaningless(talk: Conversation) -> None:
+    talk.client(0, "S", 0)
+    talk.server(100, "S", 0, ack=1)
+    talk.server(110, "P", 101, ack=1, length=10)
+    assert counts(talk.flow_so_far(), S) == {"lost_segments": 1}
+    talk.server(200, "S", 70_000, ack=1)
+    assert counts(talk.flow(), S) == {}
+
+
 def test_a_late_syn_ack_with_another_isn_is_left_alone_once_the_first_is_acknowledged(talk: Conversation) -> None:
     talk.handshake()
     talk.server(300, "S", 70_000, ack=1, tcp_mss=536)
@@ -188,6 +197,12 @@ def test_states_of_a_whole_connection(talk: Conversation) -> None:
         step()
         seen.append(STATE_NAMES[talk.flow_so_far()["state"]])
     assert seen == ["syn-sent", "syn-received", "established", "closing", "closed", "closed"]
+
+
+def test_a_syn_ack_again_does_not_lead_back(talk: Conversation) -> None:
+    talk.handshake()
+    talk.server(1_000_000, "S", 0, ack=1)
+    assert states(talk) == ["established"]
 
 
 def test_nothing_leads_out_of_reset_but_a_syn(talk: Conversation) -> None:

@@ -322,6 +322,19 @@ def test_at_the_end_fragments_without_a_first_are_accounted_alone(frames: Frames
     assert accountant.state().flows["packets"].tolist() == [[3, 0]]
 
 
+def test_what_waited_counts_at_the_place_of_its_frame(frames: Frames) -> None:
+    inner(frames, 0, 7, 1000, 500, anomalies=1)
+    frames.udp(10, "10.0.0.1:1", "10.0.0.2:2", THERE, anomalies=1)
+    row = account(frames).anomalies[0]
+    assert row[["code", "count", "first_frame", "last_frame", "flow"]].tolist() == (0, 2, 1, 2, 0)
+
+
+def test_fragments_accounted_alone_are_no_duplicates(frames: Frames) -> None:
+    for at in (0, 1):
+        inner(frames, at, 7, 1000, 500, ip_id=7)
+    assert account(frames).flows["duplicates"].tolist() == [[0, 0]]
+
+
 @pytest.mark.parametrize(("late_us", "flows"), [(TIMEOUT_US, 1), (TIMEOUT_US + 0.001, 2)])
 def test_a_first_fragment_must_come_in_time(frames: Frames, late_us: float, flows: int) -> None:
     inner(frames, 0, 7, 1000, 500, last=True)

@@ -148,6 +148,13 @@ def test_key_stack_and_full_stack(frames: Frames) -> None:
     assert state.flows["full_stack"].tolist() == [1, 2]
 
 
+def test_a_users_kind_with_an_id_is_a_tenant(frames: Frames) -> None:
+    layers = (layer(encaps.GRE, None), layer(encaps.USER, 9), layer(encaps.USER + 1, 8))
+    frames.udp(0, A, B, THERE | {"layers": layers, "tenant_layer": 1, "encap": encaps.USER, "vsid": 9})
+    stack = account(frames).stacks[0]
+    assert stack["id"][: stack["n"]].tolist() == [9, 8]
+
+
 # --- tunnels -------------------------------------------------------------------------------------------------------
 
 
@@ -473,6 +480,15 @@ def test_without_room_for_a_path_a_placement_has_none() -> None:
     state = account(frames, AccountOptions(max_paths=1))
     assert state.placements["path"].tolist() == [0, -1]
     assert state.overflow == {"paths": 1}
+
+
+def test_placements_that_found_no_room_do_not_count_against_the_flows_cap() -> None:
+    frames = Frames()
+    for flow_id in (1, 2, 3):
+        frames.udp(flow_id, A, B, THERE, flow_id=flow_id)
+    state = account(frames, AccountOptions(max_placements=1, placements_per_flow=2))
+    assert state.overflow == {"placements": 2}
+    assert state.anomalies["code"].tolist() == [anomalies.TABLE_OVERFLOW]
 
 
 def test_without_room_for_placements_endpoints_and_series() -> None:

@@ -249,7 +249,7 @@ def test_a_keep_alive_and_its_answer_are_nothing(talk: Conversation, length: int
 
 
 def test_two_bytes_are_no_keep_alive(talk: Conversation) -> None:
-    talk.client(2000, "", 99, ack=1, length=2)
+    talk.client(2000, "", 100, ack=1, length=2)
     assert counts(talk.flow(), C) == {"retransmissions": 1}
 
 
@@ -288,6 +288,22 @@ def test_a_capture_that_starts_with_a_keep_alive_has_nothing_unseen() -> None:
     talk.client(200, "P", 101, ack=1, length=10)
     flow = talk.flow()
     assert counts(flow, C) == counts(flow, S) == {}
+
+
+def test_a_probe_is_forgotten_when_its_byte_comes_as_data(talk: Conversation) -> None:
+    talk.server(2000, "", 1, ack=101, tcp_window=0)
+    talk.client(3000, "", 101, ack=1, length=1)
+    talk.client(4000, "", 101, ack=1, length=50)
+    talk.client(4100, "", 152, ack=1, length=50)
+    assert counts(talk.flow(), C) == {"lost_segments": 1}
+
+
+def test_one_byte_in_an_open_window_is_data(talk: Conversation) -> None:
+    talk.client(2000, "P", 101, ack=1, length=1)
+    talk.client(2100, "P", 102, ack=1, length=1)
+    flow = talk.flow()
+    assert counts(flow, C) == {}
+    assert flow["data_segments"][C] == 4
 
 
 def test_a_window_that_was_zero_makes_two_new_bytes_no_probe(talk: Conversation) -> None:
