@@ -16,6 +16,7 @@ from nvgre_inspect.cli.errors import USAGE, CommandError
 from nvgre_inspect.cli.layout import Layout
 from nvgre_inspect.cli.present import Presenter
 from nvgre_inspect.cli.terminal import Paint
+from nvgre_inspect.cli.text import escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
 
 #: Rows that become text at a time; the first of them decide the layout.
 TEXT_ROWS = 5_000
+
+
+class _Escaping:
+    """Passes text on to a terminal: data may hold what must not drive it. Files and pipes get it as it is."""
+
+    def __init__(self, stream: Writable) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Writers hand over whole lines, so no character is cut in two."""
+        text = bytes(data).decode("utf-8", "backslashreplace")
+        self._stream.write("\n".join(map(escape, text.split("\n"))).encode("utf-8", "backslashreplace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,8 @@ class Output:
             return self._write_text(frames, stream)
         from nvgre_inspect.reports.formats import WRITERS
 
+        if self.path == "-" and self.format != "parquet" and terminal.is_terminal(sys.stdout):
+            stream = _Escaping(stream)
         return WRITERS[self.format](frames, self.table, stream, self.fields)
 
     def _write_text(self, frames: Iterable[pd.DataFrame], stream: Writable) -> int:

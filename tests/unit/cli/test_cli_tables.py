@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import sys
 
 import pyarrow.parquet as pq
 import pytest
 
+from nvgre_inspect.cli import terminal
 from nvgre_inspect.model.columns import TABLES
 
 NAMES = list(TABLES)
@@ -175,6 +177,26 @@ def test_text_of_the_input_cannot_drive_a_terminal(run, overlapping, tmp_path):
         result = run(*words)
         assert "\x1b" not in result.out + result.err
         assert "\\x1b[2J" in result.out + result.err
+
+
+@pytest.mark.parametrize("option", ["--csv", "--json", "--jsonl"])
+def test_data_cannot_drive_a_terminal_either(run, overlapping, tmp_path, monkeypatch, option):
+    path = tmp_path / "\x1b[2J\x9bclear.pcap"
+    path.write_bytes(overlapping.read_bytes())
+    piped = run("captures", path, option, "--fields", "file")
+    assert "\x9b" in piped.out  # a pipe gets the name as it is
+    monkeypatch.setattr(terminal, "is_terminal", lambda stream: stream is sys.stdout)
+    shown = run("captures", path, option, "--fields", "file", "--color", "never")
+    assert "\x9b" not in shown.out
+    assert "\x1b" not in shown.out
+    assert "\\x9bclear" in shown.out
+
+
+def test_parquet_is_not_for_terminals(run, overlapping, monkeypatch):
+    monkeypatch.setattr(terminal, "is_terminal", lambda stream: stream is sys.stdout)
+    result = run("tenants", overlapping, "--parquet")
+    assert (result.code, result.out) == (2, "")
+    assert "-o PATH" in result.err
 
 
 def test_damage_is_said_and_has_its_code(run, sample):
