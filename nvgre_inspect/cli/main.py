@@ -68,7 +68,3 @@ def _closed_pipe() -> int:
             os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
     return DONE
-
-
-if __name__ == "__main__":
-    sys.exit(main())
