@@ -50,9 +50,9 @@ class _Binder:
     def node(self, node: nodes.Node) -> Predicate:
         match node:
             case nodes.Or(parts):
-                return predicates.Any_(tuple(map(self.node, parts)))
+                return predicates.AnyOf(tuple(map(self.node, parts)))
             case nodes.And(parts):
-                return predicates.All(tuple(map(self.node, parts)))
+                return predicates.AllOf(tuple(map(self.node, parts)))
             case nodes.Not(part):
                 return predicates.Not(self.node(part))
             case nodes.Presence(operand):

@@ -105,6 +105,12 @@ class Headers:
         self.base = batch.offset.astype(np.int64, copy=False)
         self.cap = self.base + batch.caplen
         self.kinds = records["layer_kind"] & _KIND
+        # Records are wide: whole columns are copied out of them once, and never whole records.
+        self.n_layers = records["n_layers"].astype(np.int64)
+        self.n_ip = records["n_ip"].astype(np.int64)
+        self._innermost_is_ip = records["family"] != 0
+        #: The greatest number of IP headers of any frame.
+        self._most_ip = int(self.n_ip.max(initial=0))
         self._batch = batch
         self._options = options
         self._known: dict[str, HeaderRows] = {}
@@ -135,12 +141,12 @@ class Headers:
 
     def has_layer(self, index: int) -> Bools:
         """Whether each frame has a layer of that index."""
-        has: Bools = self.records["n_layers"] > index
+        has: Bools = self.n_layers > index
         return has
 
     def depth(self) -> int:
         """The greatest number of layers of any frame."""
-        return int(self.records["n_layers"].max(initial=0))
+        return int(self.n_layers.max(initial=0))
 
     # --- frames that are walked ------------------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class Headers:
     def _slow(self) -> Bools:
         """Frames whose records do not hold all that is needed."""
         records = self.records
-        slow = (records["n_ip"] == MAX_IP) | (records["n_eth"] == MAX_ETH)
+        slow = (self.n_ip == MAX_IP) | (records["n_eth"] == MAX_ETH)
         mpls = np.zeros(len(records), dtype=np.int64)
         esp = np.zeros(len(records), dtype=bool)
         for index in range(self.depth()):
@@ -161,7 +167,7 @@ class Headers:
         slow |= (mpls > 1) | ((mpls > 0) & (records["path_kind"] != 1))
         # A label stack that the packet ends in: the record does not say where it is.
         slow |= np.isin(records["ethertype"], _MPLS_TYPES) & (mpls == 0)
-        last = np.maximum(records["n_ip"].astype(np.int64) - 1, 0)
+        last = np.maximum(self.n_ip - 1, 0)
         behind_udp = (records["protocol"] == offsets.IPPROTO_UDP) & (
             records["l4_off"] == records["ip_l4_off"][np.arange(len(records)), last]
         )
@@ -191,12 +197,13 @@ class Headers:
 
     @cached_property
     def _ends(self) -> Ints:
-        """int64 [frames, MAX_IP]: where each IP packet ends, captured or not; of fewer headers, as the last one."""
+        """int64 [frames, IP headers]: where each IP packet ends, captured or not; of fewer headers, as the last one."""
         end = self.base + np.maximum(self.records["wire_len"], self.cap - self.base)
-        ends = np.empty((len(end), MAX_IP), dtype=np.int64)
-        for k in range(MAX_IP):
+        ends = np.empty((len(end), max(self._most_ip, 1)), dtype=np.int64)
+        ends[:, 0] = end
+        for k in range(self._most_ip):
             start = self.base + self.records["ip_off"][:, k]
-            fits = (self.records["n_ip"] > k) & (start >= self.base) & (start + offsets.IP4_MIN_LEN <= self.cap)
+            fits = (self.n_ip > k) & (start >= self.base) & (start + offsets.IP4_MIN_LEN <= self.cap)
             at = np.where(fits, start, 0)
             frames = np.flatnonzero(fits)
             first = np.zeros(len(end), dtype=np.int64)
@@ -215,13 +222,14 @@ class Headers:
 
     @cached_property
     def _carried(self) -> tuple[Ints, Ints]:
-        """int64 [frames, MAX_IP] twice: protocol and position of what each IP header carries, behind any AH; -1."""
-        protocols = np.full((len(self.base), MAX_IP), -1, dtype=np.int64)
-        positions = np.full((len(self.base), MAX_IP), -1, dtype=np.int64)
-        for k in range(MAX_IP):
-            there = (self.records["n_ip"] > k) & (self.records["ip_l4_off"][:, k] >= 0)
+        """int64 [frames, IP headers] twice: protocol and position of what each IP header carries, behind any AH; -1."""
+        protocols = np.full((len(self.base), self._most_ip), -1, dtype=np.int64)
+        positions = np.full((len(self.base), self._most_ip), -1, dtype=np.int64)
+        for k in range(self._most_ip):
+            offset = self.records["ip_l4_off"][:, k].astype(np.int64)
+            there = (self.n_ip > k) & (offset >= 0)
             protocol = np.where(there, self.records["ip_proto"][:, k], -1).astype(np.int64)
-            position = np.where(there, self.base + self.records["ip_l4_off"][:, k], -1)
+            position = np.where(there, self.base + offset, -1)
             stop = np.minimum(self.cap, self._ends[:, k])
             for _ in range(_MAX_AH):
                 ah = np.flatnonzero(protocol == offsets.IPPROTO_AH)
@@ -241,7 +249,7 @@ class Headers:
 
     @cached_property
     def _layer_of(self) -> Ints:
-        """int64 [frames, MAX_IP]: index of the layer that the GRE or UDP header behind each IP header enters, -1.
+        """int64 [frames, IP headers]: index of the layer that the GRE or UDP header behind each IP header enters, -1.
 
         The layers stand in the order of the headers that enter them; every GRE or UDP header but the last enters one.
         """
@@ -254,7 +262,7 @@ class Headers:
             wanted = np.where(np.isin(kind, _BY_UDP), offsets.IPPROTO_UDP, -2)
             # ERSPAN in GRE-in-UDP has a layer of its own behind that of the UDP header.
             wanted[np.isin(kind, _BY_GRE) & (previous != encaps.GRE_IN_UDP)] = offsets.IPPROTO_GRE
-            for k in range(MAX_IP):
+            for k in range(self._most_ip):
                 hit = (cursor <= k) & (protocols[:, k] == wanted)
                 result[hit, k] = index
                 cursor[hit] = k + 1
@@ -265,14 +273,8 @@ class Headers:
     def _row(self, k: int, frame: Ints, start: Ints) -> HeaderRows:
         """Headers at `start` behind IP header `k` of each frame."""
         stop = np.minimum(self.cap[frame], self._ends[frame, k])
-        records = self.records[frame]
-        rows = HeaderRows(
-            frame,
-            start,
-            stop,
-            np.full(len(frame), k == 0),
-            (records["n_ip"] == k + 1) & (records["family"] != 0),
-        )
+        inner = (self.n_ip[frame] == k + 1) & self._innermost_is_ip[frame]
+        rows = HeaderRows(frame, start, stop, np.full(len(frame), k == 0), inner)
         return rows.holding(1)
 
     def _frame(self) -> HeaderRows:
@@ -283,8 +285,8 @@ class Headers:
     def _ip(self, version: int) -> HeaderRows:
         parts = []
         size = offsets.IP4_MIN_LEN if version == 4 else offsets.IP6_LEN
-        for k in range(MAX_IP):
-            frame = np.flatnonzero(self.records["n_ip"] > k)
+        for k in range(self._most_ip):
+            frame = np.flatnonzero(self.n_ip > k)
             rows = self._row(k, frame, self.base[frame] + self.records["ip_off"][frame, k]).holding(size)
             parts.append(rows.take(self.buffer[rows.start] >> 4 == version))
         return _concatenate(parts)
@@ -292,7 +294,7 @@ class Headers:
     def _transport(self, protocol: int) -> HeaderRows:
         protocols, positions = self._carried
         parts = []
-        for k in range(MAX_IP):
+        for k in range(self._most_ip):
             frame = np.flatnonzero(protocols[:, k] == protocol)
             parts.append(self._row(k, frame, positions[frame, k]))
         return _concatenate(parts)
@@ -300,7 +302,7 @@ class Headers:
     def _gre(self) -> HeaderRows:
         _, positions = self._carried
         parts = [self._transport(offsets.IPPROTO_GRE)]
-        for k in range(MAX_IP):
+        for k in range(self._most_ip):
             frame = self._entering(k, encaps.GRE_IN_UDP)
             parts.append(self._row(k, frame, positions[frame, k] + offsets.UDP_LEN))
         return _concatenate(parts)
@@ -308,7 +310,7 @@ class Headers:
     def _nvgre(self) -> HeaderRows:
         _, positions = self._carried
         parts = []
-        for k in range(MAX_IP):
+        for k in range(self._most_ip):
             frame = self._entering(k, encaps.NVGRE)
             parts.append(self._row(k, frame, positions[frame, k]))
         return _concatenate(parts)
@@ -329,9 +331,9 @@ class Headers:
             offset = records["eth_off"][frame, k].astype(np.int64)
             start = self.base[frame] + offset
             # The packet around it is that of the last IP header before it.
-            before = (
-                (records["ip_off"][frame] < offset[:, None]) & (np.arange(MAX_IP) < records["n_ip"][frame, None])
-            ).sum(axis=1)
+            before = ((records["ip_off"][frame] < offset[:, None]) & (np.arange(MAX_IP) < self.n_ip[frame, None])).sum(
+                axis=1
+            )
             end = self._ends[frame, np.maximum(before - 1, 0)]
             stop = np.where(before > 0, np.minimum(self.cap[frame], end), self.cap[frame])
             inner = (records["n_eth"][frame] == k + 1) & (records["src_mac"][frame] != -1)
@@ -340,8 +342,7 @@ class Headers:
 
     def _link(self, linktype: int, type_at: int, length: int) -> tuple[HeaderRows, Ints, Ints]:
         frame = np.flatnonzero(self.records["linktype"] == linktype)
-        records = self.records[frame]
-        inner = (records["n_eth"] == 0) & (records["n_layers"] == 0)
+        inner = (self.records["n_eth"][frame] == 0) & (self.n_layers[frame] == 0)
         rows = HeaderRows(frame, self.base[frame], self.cap[frame], np.ones(len(frame), dtype=bool), inner)
         rows = rows.holding(length)
         return rows, rows.start + type_at, rows.start + length
@@ -376,12 +377,12 @@ class Headers:
         payload[short] += offsets.SNAP_LEN
         arp = replace(rows, start=payload).take(kind == offsets.ETHERTYPE_ARP).holding(1)
         # ARP ends a stack: it is the innermost packet, and the outermost where no IP header came before.
-        first = self.records["n_ip"][arp.frame] == 0
+        first = self.n_ip[arp.frame] == 0
         return _concatenate(tags), replace(arp, outer=first, inner=np.ones(len(first), dtype=bool))
 
     def _geneve(self) -> Iterator[tuple[HeaderRows, Ints, Ints]]:
         _, positions = self._carried
-        for k in range(MAX_IP):
+        for k in range(self._most_ip):
             frame = self._entering(k, encaps.GENEVE)
             rows = self._row(k, frame, positions[frame, k] + offsets.UDP_LEN).holding(offsets.GENEVE_LEN)
             options = (self.buffer[rows.start] & 0x3F).astype(np.int64) * 4
@@ -396,7 +397,7 @@ class Headers:
             frame = np.flatnonzero((records["path_kind"] == 1) & (records["path_n"] > index))
             start = self.base[frame] + records["path_off"][frame] + index * offsets.MPLS_LEN
             every = np.ones(len(frame), dtype=bool)
-            inner = records["n_layers"][frame] == 1
+            inner = self.n_layers[frame] == 1
             rows = HeaderRows(frame, start, self.cap[frame], every, inner)
             parts.append(rows.holding(offsets.MPLS_LEN))
         return _concatenate(parts)

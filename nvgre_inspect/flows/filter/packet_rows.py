@@ -169,7 +169,7 @@ class PacketRows:
         if scope is Scope.OUTER:
             return has if index == 0 else np.zeros(self.size, dtype=bool)
         if scope is Scope.INNER:
-            return np.asarray(self.records["n_layers"] == index + 1)
+            return np.asarray(self.headers.n_layers == index + 1)
         return has
 
     def _flow_column(self, field: Field) -> Occurrences:
@@ -284,22 +284,19 @@ class PacketRows:
         return self._where(self.records["flow_id"] >= 0, "flow_id")
 
     def _stack(self, _: Scope) -> Occurrences:
-        rows = np.flatnonzero(self.records["n_layers"] > 0)
+        rows = np.flatnonzero(self.headers.n_layers > 0)
         if len(rows) == 0:
             return Occurrences(rows, Words(rows, []))
-        layers = self.records[rows]
-        count = layers["n_layers"].astype(np.int64)
+        depth = self.headers.depth()
+        count = self.headers.n_layers[rows]
+        kinds, ids = self.records["layer_kind"][rows, :depth], self.records["layer_id"][rows, :depth]
         columns = [count]
-        for index in range(self.headers.depth()):
-            columns.append(np.where(index < count, layers["layer_kind"][:, index], 0))
-            columns.append(np.where(index < count, layers["layer_id"][:, index], 0))
+        for index in range(depth):
+            columns.append(np.where(index < count, kinds[:, index], 0))
+            columns.append(np.where(index < count, ids[:, index], 0))
         codes, first = labels.combine(columns)
         texts = [
-            labels.stack_text(
-                layers["layer_kind"][row, : count[row]].tolist(),
-                layers["layer_id"][row, : count[row]].tolist(),
-                self.layer_names,
-            )
+            labels.stack_text(kinds[row, : count[row]].tolist(), ids[row, : count[row]].tolist(), self.layer_names)
             or ""
             for row in first.tolist()
         ]

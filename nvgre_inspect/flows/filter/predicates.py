@@ -232,7 +232,7 @@ class Not(Predicate):
 
 
 @dataclass(frozen=True, slots=True)
-class All(Predicate):
+class AllOf(Predicate):
     """Rows that fit all parts."""
 
     parts: tuple[Predicate, ...]
@@ -245,7 +245,7 @@ class All(Predicate):
 
 
 @dataclass(frozen=True, slots=True)
-class Any_(Predicate):  # noqa: N801 - "Any" is typing's
+class AnyOf(Predicate):
     """Rows that fit one of the parts."""
 
     parts: tuple[Predicate, ...]

@@ -26,6 +26,7 @@ from filter_frames import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dissectors.dispatch import DispatchTables, FixedHeader
 from nvgre_inspect.flows.filter import compile_filter
 from nvgre_inspect.flows.filter.packet_fields import PACKET_FIELDS, Presence
 from nvgre_inspect.model.batch import PacketBatch
@@ -440,3 +441,15 @@ def test_an_empty_batch_gives_an_empty_mask() -> None:
         mask = compile_filter(text, table=None).packet_mask(batch, decoded(batch), 1, 0)
         assert mask.dtype == bool
         assert len(mask) == 0
+
+
+def test_encapsulations_of_users() -> None:
+    shim = FixedHeader("shim", 4, "ethernet", id_offset=0)
+    options = DecodeOptions(tables=DispatchTables.DEFAULT.add_user(shim, udp_ports=(9999,)))
+    inside = eth(0x0800, ip4(6, tcp(1, 2), "172.16.0.9"))
+    batch = batch_of(eth(0x0800, ip4(17, udp(5, 9999, bytes.fromhex("0000002a") + inside))))
+    for text in ("encap == shim && vsid == 42", 'stack == "shim:42"', "tunnel.type == shim"):
+        assert hits(text, batch, options=options) == [0]
+    assert hits("outer.udp.dstport == 9999 && inner.tcp.port == 2 && ip.src == 172.16.0.9", batch, options=options) == [
+        0
+    ]
