@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dissectors import registry as dissector_registry
+from dissectors.registry import Registry, build
 from nvgre_inspect.capture import CaptureError, Merge, linktype_name, merge, open_capture
 from nvgre_inspect.engine.run import WHICH, Engine, Which
-from nvgre_inspect.flows.filter import Filter, compile_filter
 from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.names import Names
@@ -31,8 +31,10 @@ from nvgre_inspect.model.snapshot import Snapshot
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dissectors.dispatch import DispatchTables
     from dissectors.stack import Stack
     from nvgre_inspect.capture import CaptureReader
+    from nvgre_inspect.flows.filter import Filter
     from nvgre_inspect.model.source import Frame, InterfaceInfo
 
 #: Copies of packets are worth a word to the user from this many on, and from this part of all packets on.
@@ -112,7 +114,7 @@ class Session:
         self._progress = progress
         self._registry = _registry(options)
         self._decode_options = _decode_options(options, self._registry.tables)
-        self._read_filter = compile_filter(options.read_filter, table=None) if options.read_filter else None
+        self._read_filter = _compiled(options.read_filter, None)
         self._start_ns: int | None = None
         self._began = time.monotonic()
         self._done = False
@@ -138,6 +140,7 @@ class Session:
     def steps(self) -> Iterator[None]:
         """Read on, batch by batch; `snapshot` may be asked for in between. Can be called once."""
         self._began = time.monotonic()
+        threading.Thread(target=_prepare_tables, name="nvgre-inspect-import", daemon=True).start()
         for _ in self._engine.process(_limited(self._merge, self.options.count)):
             self._snapshot = None
             self._report("reading")
@@ -254,7 +257,7 @@ class Session:
 
         Reads the input a second time, since a packet's flow is known only when all was counted.
         """
-        chosen = compile_filter(filter, table="packets") if filter else None
+        chosen = _compiled(filter, "packets")
         self._need_read()
         return self._packets(chosen)
 
@@ -422,6 +425,11 @@ class Session:
 _FRAMES_AGAIN = 4096
 
 
+def _prepare_tables() -> None:
+    """Load what the tables need (0.3 s, most of it pandas) while the input is read."""
+    import nvgre_inspect.flows.tables  # noqa: F401
+
+
 def _joined(source: Merge, positions: npt.NDArray[np.int64]) -> PacketBatch:
     """The frames at these positions as one batch."""
     frames = [source.read_frame(int(position)) for position in positions]
@@ -467,14 +475,23 @@ def _open_all(paths: Sequence[str | Path], options: SessionOptions) -> list[Capt
     return readers
 
 
-def _registry(options: SessionOptions) -> dissector_registry.Registry:
+def _compiled(text: str | None, table: str | None) -> Filter | None:
+    if not text:
+        return None
+    from nvgre_inspect.flows.filter import compile_filter  # with its grammar 0.1 s, which most runs do not need
+
+    return compile_filter(text, table=table)
+
+
+def _registry(options: SessionOptions) -> Registry:
+    """The dissectors: those that come with the project, installed ones, and the user's files."""
     try:
-        return dissector_registry.build(options.dissectors, options.decode_as)
+        return build(options.dissectors, options.decode_as)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
 
-def _decode_options(options: SessionOptions, tables: Any) -> DecodeOptions:
+def _decode_options(options: SessionOptions, tables: DispatchTables) -> DecodeOptions:
     if options.gre_key not in GRE_KEYS:
         raise UsageError(f"--gre-key {options.gre_key!r} is none of {', '.join(GRE_KEYS)}")
     if not options.idle_timeout >= 0:
