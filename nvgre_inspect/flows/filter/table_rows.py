@@ -6,7 +6,7 @@ Text, addresses and lists are looked at once per different value, so that a mill
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from nvgre_inspect.flows.filter.field import Field, Scope, Type
 from nvgre_inspect.flows.filter.table_fields import Columns, StackWords
 from nvgre_inspect.flows.filter.values import Addresses, Bools, Ints, Numbers, Occurrences, Words, concatenate
 
+#: Family, upper and lower 64 bits of addresses, as in `values.Addresses`.
+Parsed: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
+
 
 class TableRows:
     """One table as a filter sees it. Columns that the table should have and has not: KeyError."""
@@ -23,6 +26,8 @@ class TableRows:
     def __init__(self, table: pd.DataFrame) -> None:
         self.table = table
         self._known: dict[str, Occurrences] = {}
+        #: Categories and their addresses: columns share categories, and parsing them is what takes time.
+        self._parsed: list[tuple[pd.Index[Any], Parsed]] = []
 
     @property
     def size(self) -> int:
@@ -66,7 +71,19 @@ class TableRows:
             rows, codes, values = _explode(rows, codes, values)
         elif field == "vlan.id":
             rows, codes, values = _explode(rows, codes, [str(value).split(".") for value in values])
+        if type_.is_address:
+            return _address_column(rows, codes, self._addresses(series, values), type_)
         return _typed(rows, codes, values, type_)
+
+    def _addresses(self, series: pd.Series[Any], values: list[Any]) -> Parsed:
+        if not isinstance(series.dtype, pd.CategoricalDtype):
+            return _parse_addresses(values)
+        categories = series.dtype.categories
+        for known, parsed in self._parsed:
+            if known is categories:
+                return parsed
+        self._parsed.append((categories, _parse_addresses(values)))
+        return self._parsed[-1][1]
 
     def _numbers(self, series: pd.Series[Any]) -> Occurrences:
         kind = np.float64 if pd.api.types.is_float_dtype(series.dtype) else np.int64
@@ -153,24 +170,25 @@ def _explode(rows: Ints, codes: Ints, values: list[Any]) -> tuple[Ints, Ints, li
 
 
 def _typed(rows: Ints, codes: Ints, values: list[Any], type_: Type) -> Occurrences:
-    """The values as the type of the field; those that are none of it (an IPv6 address for IPv4) are left out."""
+    """The values as the type of the field."""
     if type_ is Type.MAC:
         macs = [int(str(value).replace(":", ""), 16) for value in values]
         return Occurrences(rows, Numbers(_table(macs)[codes], 6))
     if type_ in (Type.INTEGER, Type.BOOLEAN):
         return Occurrences(rows, Numbers(_table([int(value) for value in values])[codes]))
-    if not type_.is_address:
-        return Occurrences(rows, Words(codes, [str(value) for value in values]))
-    family, high, low = _addresses(values)
+    return Occurrences(rows, Words(codes, [str(value) for value in values]))
+
+
+def _address_column(rows: Ints, codes: Ints, parsed: Parsed, type_: Type) -> Occurrences:
+    """The addresses of the family that the field has: `ip.addr` leaves out IPv6."""
+    family, high, low = parsed
     wanted = {Type.IPV4: (4,), Type.IPV6: (6,)}.get(type_, (4, 6))
     keep = np.isin(family, wanted)[codes]
     rows, codes = rows[keep], codes[keep]
     return Occurrences(rows, Addresses(family[codes], high[codes], low[codes]))
 
 
-def _addresses(
-    values: list[Any],
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+def _parse_addresses(values: list[Any]) -> Parsed:
     raw = [
         socket.inet_pton(socket.AF_INET6, text) if ":" in text else bytes(12) + socket.inet_aton(text)
         for text in map(str, values)
