@@ -162,8 +162,8 @@ class _Binder:
         if operand.quoted or isinstance(self.catalogue.find(operand.text), Unknown):
             return None
         reference, other = self.field(operand)
-        if other is Type.PROTOCOL and type_ is Type.TEXT:
-            # encap == nvgre: the word, not the protocol.
+        if type_ is Type.TEXT and other is not Type.TEXT:
+            # encap == nvgre, protocol == ip: the words, not the protocols.
             return None
         if not any(type_ in group and other in group for group in _COMPARABLE):
             self.fail(f"{operand.text} is {_a(other)} and cannot be compared with {_a(type_)}", operand.span)

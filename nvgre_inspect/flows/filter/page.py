@@ -56,8 +56,8 @@ A row without the field fits none of these but `not`: `ip.addr != 10.0.0.1` leav
   `"Jan 2, 2026 03:04:05"`, or seconds since 1970; UTC where no offset is given (Wireshark takes local time). Durations
   are seconds: `1.5`. Both are exact to the nanosecond.
 - Bytes: `02:00:5e`, `02-00-5e`, `02005e`, always hexadecimal.
-- Text: `nvgre`, `vxlan-gpe`, `"with spaces"`. In quotes `\n \r \t \0 \\ \"` and `\x41` are characters; `r"raw \d"`
-  leaves backslashes alone, which is best for `matches`.
+- Text: `nvgre`, `vxlan-gpe`, `"with spaces"`; quotes also tell a word from a column of text of that name. In quotes
+  `\n \r \t \0 \\ \"` and `\x41` are characters; `r"raw \d"` leaves backslashes alone, which is best for `matches`.
 - Regular expressions are Python's. At most 1,000 characters; a repetition of what already repeats without bound, as in
   `(a+)+`, is refused, since it can run for ever. Others may still be slow on large packets; Ctrl-C stops them.
 
