@@ -71,6 +71,16 @@ _INDEXES = {
 #: Tables with a cap: name -> field of AccountOptions and META.
 _CAPS = ("stacks", "addresses", "paths", "flows", "placements", "tunnels", "endpoints", "series")
 
+#: What is let go when the input has ended: the arrays of the kernel that are no table.
+_ONLY_WHILE_ACCOUNTING = (
+    *(other for _, beside in _TABLES.values() for other in beside if other != "bins"),
+    *(f"{index}_index" for index in _INDEXES.values()),
+    "gaps",
+    "sets",
+    "waiting",
+    "waiting_records",
+)
+
 
 def _rows(n: int, dtype: Any, shape: tuple[int, ...] = ()) -> Any:
     """`n` zeroed rows. The kernels run uncompiled as well, which needs fields as attributes: recarrays."""
@@ -111,6 +121,9 @@ class LedgerAccountant:
         self._ledger = Ledger(**arrays)
         self._note_room()
         self._frames = 0
+        #: Whether somebody may hold a view of the positions.
+        self._lent = False
+        self._last: State | None = None
         self._position = np.zeros(0, dtype=np.int64)
         self._scratch = (
             np.zeros(MAX_LAYERS, dtype=np.int64),
@@ -128,24 +141,39 @@ class LedgerAccountant:
         self._frames += n
 
     def finish(self) -> None:
-        """The input has ended: account the fragments that still wait for their first."""
+        """The input has ended: account the fragments that still wait for their first. Nothing can follow."""
         self._run(np.zeros(1, np.uint8), np.zeros(0, np.int64), _rows(0, RECORD), finish=True)
+        self._last = self._state(copy=False)
+        # A million flows take 400 MB beside their rows; the tables need none of it.
+        self._ledger = self._ledger._replace(**dict.fromkeys(_ONLY_WHILE_ACCOUNTING, None))
 
     def state(self) -> State:
-        """What is known now, copied."""
+        """What is known now: copies, but for the frames' positions, which never change."""
+        return self._last or self._state(copy=True)
+
+    def _state(self, *, copy: bool) -> State:
         ledger, meta = self._ledger, self._ledger.meta[0]
-        count = {name: int(meta[f"n_{name}"]) for name in _TABLES if f"n_{name}" in (META.names or ())}
-        table = {name: _plain(getattr(ledger, name)[: count[name]]) for name in _TABLES if name not in ("gaps",)}
-        flows = table["flows"]
+
+        def rows(name: str) -> npt.NDArray[np.void]:
+            part = getattr(ledger, name)[: int(meta[f"n_{name}"])]
+            # A recarray's dtype is one of records; plain fields are what everybody else wants.
+            plain: npt.NDArray[np.void] = part.view(np.ndarray).view(np.dtype((np.void, part.dtype)))
+            result: npt.NDArray[np.void] = plain.copy() if copy else plain
+            return result
+
+        flows = rows("flows")
         flows["lost_segments"] += ledger.live["gap_count"][: len(flows)]
         width = int(meta["bin_width"])
+        bins = ledger.bins[: int(meta["n_series"])]
+        self._lent = True
         return State(
-            **table,
-            bins=ledger.bins[: count["series"]].copy(),
+            **{name: rows(name) for name in _TABLES if name not in ("flows", "gaps")},
+            flows=flows,
+            bins=bins.copy() if copy else bins,
             bin_start_ns=int(meta["bin_base"]) * width,
             bin_width_ns=width,
-            frame_flow=ledger.frame_flow[: self._frames].copy(),
-            frame_position=self._position[: self._frames].copy(),
+            frame_flow=ledger.frame_flow[: self._frames].copy() if copy else ledger.frame_flow[: self._frames],
+            frame_position=self._position[: self._frames],
             overflow={name: int(meta[f"lost_{name}"]) for name in _CAPS if meta[f"lost_{name}"]},
         )
 
@@ -160,10 +188,15 @@ class LedgerAccountant:
     def _make_room_for_frames(self, n: int, interfaces: int) -> None:
         ledger = self._ledger
         if self._frames + n > len(ledger.frame_flow):
-            # A quarter more: the index is what grows with packets, and doubling would cost as much again.
+            # The index is what grows with packets. It grows in place while nobody holds a view of it: a copy would
+            # double it for a moment, and memory is to grow by at most 16 bytes a packet.
             room = max((self._frames + n) * 5 // 4, 1 << 14)
-            self._ledger = ledger = ledger._replace(frame_flow=_longer(ledger.frame_flow, room))
-            self._position = _longer(self._position, room)
+            ledger.frame_flow.resize(room, refcheck=False)
+            if self._lent:
+                self._position = _longer(self._position, room)
+                self._lent = False
+            else:
+                self._position.resize(room, refcheck=False)
         if interfaces > len(ledger.last_ns):
             last = _longer(ledger.last_ns, interfaces)
             last[len(ledger.last_ns) :] = np.iinfo(np.int64).min
@@ -215,10 +248,6 @@ def _longer(array: Any, room: int) -> Any:
     longer = _rows(room, array.dtype, array.shape[1:])
     longer[: len(array)] = array
     return longer
-
-
-def _plain(rows: Any) -> npt.NDArray[np.void]:
-    return np.array(rows, dtype=rows.dtype.newbyteorder("="), subok=False)
 
 
 def _power_of_two(n: int) -> int:

@@ -250,11 +250,12 @@ def _endpoint(m, conn, r, side, tunnel, pa, endpoints, hashes, index, pas, pa_ne
     e = endpoints[row]
     if e.packets == 0:
         pa_head[row] = -1
-    elif e.last_pa != pa:
-        e.moves += 1
+        e.last_pa = -1
     if pa >= 0 and e.last_pa != pa:
+        if e.last_pa >= 0:
+            e.moves += 1
         _note_pa(m, e, row, pa, pas, pa_next, pa_head)
-    e.last_pa = pa
+        e.last_pa = pa
     e.packets += 1
     e.first_ns = min(e.first_ns, r.ts_ns)
     e.last_ns = max(e.last_ns, r.ts_ns)
@@ -307,10 +308,7 @@ def _merge(m, r, q, flows, placements, tunnels, bins, count):
         p.last_ns = max(p.last_ns, r.ts_ns)
     if q.tunnel >= 0:
         t = tunnels[q.tunnel]
-        direction = side
-        if q.placement >= 0:
-            direction = 0 if placements[q.placement].pa_src == t.pa_a else 1
-        t.wire_bytes[direction] += r.wire_len
+        t.wire_bytes[int64(q.direction)] += r.wire_len
         t.max_wire_len = max(t.max_wire_len, r.wire_len)
         t.fragments += 1
         t.first_ns = min(t.first_ns, r.ts_ns)
@@ -432,6 +430,7 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
                 mode = m.of_mode
                 q.flow = m.of_flow
                 q.side = m.of_side
+                q.direction = m.of_direction
                 q.placement = m.of_placement
                 q.tunnel = m.of_tunnel
                 q.series = m.of_series
@@ -490,6 +489,8 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
         if mode == G.SEPARATE:
             flow = int64(q.flow)
             side = int64(q.side)
+            if flow < 0:
+                m.lost_flows += 1
         else:
             depth = K.key_layers(r, int64(r.n_layers), chosen)
             stack = K.find_stack(m, stacks, stack_hash, stack_index, r, depth, chosen)
@@ -520,6 +521,10 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
                     for k in range(depth):
                         chosen[k] = k
                     full_stack = K.find_stack(m, stacks, stack_hash, stack_index, r, depth, chosen)
+                    if full_stack < 0:
+                        full_stack = stack
+                        m.lost_stacks += 1
+                        r.anomalies = r.anomalies | 1 << A.TABLE_OVERFLOW
                     flow = m.n_flows
                     m.n_flows = flow + 1
                     flow_index[place] = flow
@@ -610,8 +615,12 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
         # the sets that this frame opened
         if fragment:
             if m.set_f >= 0:
-                G.first_is_known(m, sets, buckets, waiting, m.set_f, r, False, flow, side, placement, tunnel, line)
+                G.first_is_known(
+                    m, sets, buckets, waiting, m.set_f, r, False, flow, side, direction, placement, tunnel, line
+                )
                 m.set_f = -1
             if m.set_u >= 0:
-                G.first_is_known(m, sets, buckets, waiting, m.set_u, r, True, flow, side, placement, tunnel, line)
+                G.first_is_known(
+                    m, sets, buckets, waiting, m.set_u, r, True, flow, side, direction, placement, tunnel, line
+                )
                 m.set_u = -1

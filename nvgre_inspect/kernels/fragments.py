@@ -176,6 +176,7 @@ def _enqueue(m, sets, waiting, row, mode):
         q = waiting[item]
         q.mode = mode
         q.side = s.side
+        q.direction = s.direction
         q.flow = s.flow
         q.placement = s.placement
         q.tunnel = s.tunnel
@@ -193,6 +194,8 @@ def give_up(m, sets, buckets, waiting, row):
     """A set whose packet will not be completed: what waits is accounted alone."""
     _enqueue(m, sets, waiting, row, ALONE)
     forget(m, sets, buckets, row)
+    if row == m.set_f:
+        m.set_f = -1
 
 
 @inner
@@ -297,6 +300,7 @@ def _continue(m, sets, buckets, row, offset, length, more):
     m.of_mode = MERGED if s.merged else SEPARATE
     m.of_flow = int64(s.flow)
     m.of_side = int64(s.side)
+    m.of_direction = int64(s.direction)
     m.of_placement = int64(s.placement)
     m.of_tunnel = int64(s.tunnel)
     m.of_series = int64(s.series)
@@ -315,13 +319,14 @@ def _add(m, sets, buckets, row, offset, length, more):
 
 
 @inner
-def first_is_known(m, sets, buckets, waiting, row, r, underlay, flow, side, placement, tunnel, series):
+def first_is_known(m, sets, buckets, waiting, row, r, underlay, flow, side, direction, placement, tunnel, series):
     """The first fragment of a set was accounted: remember how, and let what waits follow."""
     s = sets[row]
     s.has_first = 1
     s.merged = 1 if underlay else 0
     s.flow = flow
     s.side = side
+    s.direction = direction
     s.placement = placement
     s.tunnel = tunnel
     s.series = series

@@ -88,7 +88,7 @@ def gre(buf, r, w, tables):
     if proto == O.ETHERTYPE_PPP:
         return NEXT_PPP
     if is_tag(proto):
-        proto = tags(buf, r, w, proto)
+        proto = tags(buf, r, w, proto, False)  # of no Ethernet frame: they say nothing about the tenant's
         if proto < 0:
             return NEXT_STOP
     w.value = proto

@@ -43,6 +43,7 @@ LIVE = np.dtype(
         ("fin", "u1", (2,)),
         ("resync", "u1", (2,)),
         ("tail", "u1", (2,)),
+        ("probed", "u1", (2,)),  # the byte at next may have been sent without having been counted
         ("keep_alive", "u1", (2,)),
         ("syn_ns", "i8"),  # -1: no SYN seen
     ],
@@ -64,6 +65,7 @@ FRAGMENTS = np.dtype(
         ("has_first", "u1"),
         ("merged", "u1"),
         ("side", "u1"),
+        ("direction", "u1"),  # side of the tunnel
         ("flow", "i4"),
         ("placement", "i4"),
         ("tunnel", "i4"),
@@ -85,6 +87,7 @@ WAITING = np.dtype(
         ("length", "i8"),  # of the fragment
         ("mode", "u1"),
         ("side", "u1"),
+        ("direction", "u1"),  # side of the tunnel
         ("flow", "i4"),
         ("placement", "i4"),
         ("tunnel", "i4"),
@@ -166,6 +169,7 @@ META = np.dtype(
         ("of_mode", "i8"),
         ("of_flow", "i8"),
         ("of_side", "i8"),
+        ("of_direction", "i8"),
         ("of_placement", "i8"),
         ("of_tunnel", "i8"),
         ("of_series", "i8"),

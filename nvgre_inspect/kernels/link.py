@@ -93,7 +93,13 @@ def ethernet(buf, r, w):
     r.n_vlan = 0
     r.vlan[0] = 0
     r.vlan[1] = 0
-    kind = tags(buf, r, w, kind)
+    return _tagged(buf, r, w, kind)
+
+
+@inner
+def _tagged(buf, r, w, kind):
+    """Behind an Ethernet or cooked header whose type is `kind`: tags, then a type or LLC/SNAP."""
+    kind = tags(buf, r, w, kind, True)
     if kind < 0:
         return NEXT_STOP
     if kind < O.ETHERTYPE_MIN:
@@ -113,8 +119,8 @@ def is_tag(kind):
 
 
 @inner
-def tags(buf, r, w, kind):
-    """Skip the VLAN tags that type `kind` announces; the type behind them, -1: not there."""
+def tags(buf, r, w, kind, keep):
+    """Skip the VLAN tags that type `kind` announces; the type behind them, -1: not there. `keep`: note their ids."""
     count = 0
     while is_tag(kind):
         if count == MAX_TAGS:
@@ -123,7 +129,7 @@ def tags(buf, r, w, kind):
         if not there(r, w, O.VLAN_LEN):
             return -1
         at = w.begin + w.off
-        if count < 2:
+        if keep and count < 2:
             r.vlan[count] = u16(buf, at + O.VLAN_TCI) & O.VLAN_ID_MASK
             r.n_vlan = count + 1
         kind = u16(buf, at + O.VLAN_TYPE)
@@ -161,13 +167,8 @@ def _cooked(buf, r, w, length, protocol_at, addr_len_at, addr_at, wide):
     if kind < O.ETHERTYPE_MIN:
         r.ethertype = 0
         return NEXT_STOP
-    if is_tag(kind):
-        kind = tags(buf, r, w, kind)
-        if kind < 0:
-            return NEXT_STOP
     r.ethertype = kind
-    w.value = kind
-    return NEXT_ETHERTYPE
+    return _tagged(buf, r, w, kind)
 
 
 @inner

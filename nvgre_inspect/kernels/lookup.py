@@ -470,6 +470,8 @@ def note_anomalies(m, rows, hashes, index, mask_of_frame, tunnel, encap, vsid, f
             rows[row].flow = flow
             rows[row].count = 0
             rows[row].first_frame = frame + 1
+            rows[row].last_frame = frame + 1
             m.n_anomalies = row + 1
         rows[row].count += 1
-        rows[row].last_frame = frame + 1
+        rows[row].first_frame = min(rows[row].first_frame, frame + 1)
+        rows[row].last_frame = max(rows[row].last_frame, frame + 1)

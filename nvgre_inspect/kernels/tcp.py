@@ -78,7 +78,17 @@ def analyse(m, f, conn, r, gaps):
         if f.state != C.CLOSED:
             f.state = C.RESET
         return 0, 0
-    if flags & O.TCP_SYN:
+    this_connection = True
+    if flags & O.TCP_SYN and conn.isn[s] >= 0 and conn.isn[s] != seq:
+        # A second SYN-ACK with another ISN counts as long as nothing was acknowledged.
+        if conn.highest_ack[o] >= 0:
+            this_connection = False
+        else:
+            conn.next[s] = -1
+            conn.first_seq[s] = -1
+            while conn.gap_head[s] >= 0:
+                _drop(m, conn, gaps, s, -1, int64(conn.gap_head[s]))
+    if flags & O.TCP_SYN and this_connection:
         conn.isn[s] = seq
         if r.tcp_mss >= 0:
             f.mss[s] = r.tcp_mss
@@ -91,13 +101,16 @@ def analyse(m, f, conn, r, gaps):
     plain = not flags & SYN_OR_FIN
     keep_alive = plain and payload <= 1 and conn.next[s] >= 0 and after(seq, conn.next[s]) == -1
     probe = plain and payload == 1 and seq == conn.next[s] and conn.last_window[o] == 0
-    if not keep_alive and not probe:
+    if probe:
+        conn.probed[s] = 1
+    elif not keep_alive and this_connection:
         if length > 0:
             f.data_segments[s] += 1
             mask, resent = _sequence(m, f, conn, gaps, s, seq, length, r.ts_ns)
         elif conn.next[s] < 0:
-            conn.next[s] = seq
+            _move_on(conn, s, seq)
             conn.first_seq[s] = seq
+            conn.probed[s] = 1  # it may be a keep-alive, of which the sequence number is one too low
     if flags & O.TCP_ACK_FLAG:
         ack = r.tcp_ack
         _acknowledge(m, f, conn, gaps, s, o, ack)
@@ -125,6 +138,7 @@ def analyse(m, f, conn, r, gaps):
 def _move_on(conn, s, end):
     conn.next[s] = end & 0xFFFFFFFF
     conn.tail[s] = 0
+    conn.probed[s] = 0
 
 
 @inner
@@ -134,6 +148,8 @@ def _sequence(m, f, conn, gaps, s, seq, length, ns):
         _move_on(conn, s, seq + length)
         conn.first_seq[s] = seq
         return 0, 0
+    if conn.probed[s] and after(seq, conn.next[s]) == 1:
+        _move_on(conn, s, seq)
     ahead = after(seq, conn.next[s])
     if ahead >= 0:
         mask = 0
@@ -144,6 +160,7 @@ def _sequence(m, f, conn, gaps, s, seq, length, ns):
         return mask, 0
     end = seq + length & 0xFFFFFFFF
     oldest = _fill(m, conn, gaps, s, seq, end)
+    mask = _keep_cap(m, f, conn, gaps, s)  # a gap may have been split
     resent = 0
     if oldest >= 0:
         limit = f.handshake_rtt_ns if f.handshake_rtt_ns > 0 else C.REORDER_NS
@@ -156,7 +173,7 @@ def _sequence(m, f, conn, gaps, s, seq, length, ns):
     f.retransmissions[s] += resent
     if after(end, conn.next[s]) > 0:
         _move_on(conn, s, end)
-    return 0, resent
+    return mask, resent
 
 
 @inner
@@ -168,13 +185,19 @@ def _open_gap(m, f, conn, gaps, s, seq, ns):
         start = acked
         if after(seq, start) <= 0:
             return 0
+    _append(m, conn, gaps, s, start, seq, ns)
+    return _keep_cap(m, f, conn, gaps, s)
+
+
+@inner
+def _keep_cap(m, f, conn, gaps, s):
+    """Drop the oldest gaps if there are too many. Returns anomalies."""
     mask = 0
-    if conn.gap_count[s] >= m.gaps_per_direction:
+    while conn.gap_count[s] > m.gaps_per_direction:
         _drop(m, conn, gaps, s, -1, int64(conn.gap_head[s]))
         # Lost for good: the row counts these; the open ones are added when the state is handed out.
         f.lost_segments[s] += 1
         mask = 1 << A.TCP_GAPS_OVERFLOW
-    _append(m, conn, gaps, s, start, seq, ns)
     return mask
 
 
@@ -267,8 +290,12 @@ def _acknowledge(m, f, conn, gaps, s, o, ack):
                     g.start = ack
             before = node
             node = following
-    if conn.next[o] >= 0 and after(ack, conn.next[o]) > 0 and not conn.tail[o]:
-        f.acked_unseen[o] += 1
+    if conn.next[o] >= 0 and after(ack, conn.next[o]) > 0:
+        if conn.probed[o] and after(ack, conn.next[o]) == 1:
+            _move_on(conn, o, ack)
+            return
+        if not conn.tail[o] and not conn.resync[o]:
+            f.acked_unseen[o] += 1
         conn.tail[o] = 1
 
 

@@ -54,7 +54,10 @@ RECORD = np.dtype(
         ("dst_mac", "i8"),
         ("n_vlan", "u1"),  # VLAN tags of the innermost frame: 0, 1 or 2 (of more, the first two are kept)
         ("vlan", "u2", (2,)),  # VLAN ids
-        ("ethertype", "i4"),  # EtherType of its payload (0x0800 and 0x86DD for bare IP); 802.3 length: 0; none: -1
+        (
+            "ethertype",
+            "i4",
+        ),  # EtherType of its payload (0x0800 and 0x86DD for bare IP); 802.3 length: 0; none: -1
         ("family", "u1"),  # 4, 6, or 0: not IP
         ("protocol", "i2"),  # IP protocol after extension headers, -1
         ("src", "u4", (4,)),
@@ -102,7 +105,10 @@ RECORD = np.dtype(
         ("eth_off", "i4", (MAX_ETH,)),
         # --- for accounting
         ("side", "u1"),  # 0: the innermost source is the lower endpoint, 1: the higher
-        ("flow_hash", "u4"),  # of the innermost endpoints, ports, protocol and VLANs; the same for both directions
+        (
+            "flow_hash",
+            "u4",
+        ),  # of the innermost endpoints, ports, protocol and VLANs; the same for both directions
     ],
     align=True,
 )

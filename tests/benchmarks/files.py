@@ -2,9 +2,11 @@
 
     python tests/benchmarks/files.py OUT.pcap [--packets N] [--flows N] [--vsids N]
 
-`packets` NVGRE packets (IPv4 underlay, 16 hosts) of `flows` TCP connections in `vsids` tenants that all use the
-same inner addresses. Each connection: handshake, data one way with an acknowledgement every third packet, teardown
-if it is long enough; data segments carry 850 bytes, so that a packet has about 600 bytes on average.
+`packets` NVGRE packets (IPv4 underlay, 16 hosts) of `flows` TLS connections in `vsids` tenants that all use the
+same inner addresses and ports, interleaved packet by packet. Half of the connections are downloads (segments of 1,398
+bytes that carry TLS records of 15 kB, an acknowledgement every second one), half are requests of 140 and responses of
+420 bytes. All have a handshake, initial sequence numbers that are spread as real ones are, and a teardown if they are
+long enough. A packet has 650 bytes on average.
 """
 
 from __future__ import annotations
@@ -16,7 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 HEADERS = 96  # Ethernet 14, IPv4 20, NVGRE 8, Ethernet 14, IPv4 20, TCP 20
-DATA = 850
+TLS = 5
+SEGMENT = 1398
+RECORD_SEGMENTS = 11
+REQUEST = 140
+RESPONSE = 420
 CHUNK = 1 << 16
 START_NS = 1_750_000_000_000_000_000
 STEP_NS = 2_000
@@ -37,24 +43,34 @@ def _checksum(words: Bytes, extra: Ints | int = 0) -> Ints:
 
 
 def _frames(number: Ints, packets: int, flows: int, vsids: int) -> tuple[Bytes, Ints]:
-    """Headers [n, HEADERS] and payload lengths of the packets with these numbers."""
+    """Headers [n, HEADERS + TLS] and payload lengths of the packets with these numbers."""
     flow, k = number % flows, number // flows
     # The last round may not reach every flow.
     last = (packets - 1 - flow) // flows
-    reverse = (k == 1) | ((k > 2) & ((k - 3) % 3 == 2))
     closing = (last >= 6) & (k >= last - 1)
-    reverse = np.where(closing, k == last, reverse)
-    payload = np.where((k > 2) & ~reverse & ~closing, DATA, 0)
-    # Rounds of data before this one; the two rounds of the teardown carry none.
+    download = flow % 2 == 0
+    turn = np.where(download, (k - 4) % 3, (k - 3) % 3)
+    request = np.where(download, k == 3, (k > 2) & (turn == 0)) & ~closing
+    response = np.where(download, (k > 3) & (turn < 2), (k > 2) & (turn == 1)) & ~closing
+    reverse = np.where(closing, k == last, response | (k == 1))
+    payload = np.where(request, REQUEST, np.where(response, np.where(download, SEGMENT, RESPONSE), 0))
+    # Rounds before this one; the two rounds of the teardown carry no data.
     rounds = np.minimum(k, np.where(closing, last - 1, k))
-    data_before = np.maximum(rounds - 3, 0) - np.maximum((rounds - 3) // 3, 0)
-    sent = data_before * DATA
+    asked = np.where(download, np.minimum(np.maximum(rounds - 3, 0), 1), (np.maximum(rounds - 3, 0) + 2) // 3)
+    after = np.maximum(rounds - 4, 0)
+    segments = after // 3 * 2 + np.minimum(after % 3, 2)
+    answered = np.where(download, segments * SEGMENT, (np.maximum(rounds - 3, 0) + 1) // 3 * RESPONSE)
     flags = np.where(k == 0, 0x02, np.where(k == 1, 0x12, np.where(payload > 0, 0x18, 0x10)))
     flags = np.where(closing, 0x11, flags)
-    client_seq = 1000 + np.where(k > 0, 1, 0) + sent
-    server_seq = 5000 + np.where(k > 1, 1, 0)
+    client_seq = flow * 2_654_435_761 + np.where(k > 0, 1, 0) + asked * REQUEST
+    server_seq = flow * 2_246_822_519 + 77 + np.where(k > 1, 1, 0) + answered
     # A FIN of the client (round last - 1) is acknowledged in the last round.
     client_seen = client_seq + np.where(closing & (k == last), 1, 0)
+    # Length of the TLS record that begins with this segment, 0: it continues one, or there is no payload.
+    record = np.where(
+        download & response, np.where(segments % RECORD_SEGMENTS == 0, SEGMENT * RECORD_SEGMENTS, 0), payload
+    )
+    record = np.where(record > 0, record - TLS, 0)
 
     vsid = 5001 + flow % vsids
     pair = flow // vsids
@@ -64,7 +80,7 @@ def _frames(number: Ints, packets: int, flows: int, vsids: int) -> tuple[Bytes, 
     client_port = 20_000 + pair % 40_000
 
     n = len(number)
-    rows = np.zeros((n, HEADERS), np.uint8)
+    rows = np.zeros((n, HEADERS + TLS), np.uint8)
 
     def directed(forward: Ints, backward: Ints) -> tuple[Ints, Ints]:
         return np.where(reverse, backward, forward), np.where(reverse, forward, backward)
@@ -86,13 +102,16 @@ def _frames(number: Ints, packets: int, flows: int, vsids: int) -> tuple[Bytes, 
     _put(rows, 78, 2, dst_port)
     seq, ack = directed(client_seq, server_seq)
     ack = np.where(reverse, client_seen, ack)
-    _put(rows, 80, 4, seq)
-    _put(rows, 84, 4, np.where(k == 0, 0, ack))
+    _put(rows, 80, 4, seq & 0xFFFFFFFF)
+    _put(rows, 84, 4, np.where(k == 0, 0, ack & 0xFFFFFFFF))
     rows[:, 88] = 0x50
     rows[:, 89] = flags
     _put(rows, 90, 2, 65_000)
     pseudo = (src_ip >> 16) + (src_ip & 0xFFFF) + (dst_ip >> 16) + (dst_ip & 0xFFFF) + 6 + 20 + payload
-    _put(rows, 92, 2, _checksum(rows[:, 76:96], pseudo))
+    # Application data; of frames without payload these bytes are not written.
+    _put(rows, HEADERS, TLS, np.where(record > 0, 0x170303 << 16 | record, 0))
+    tls = np.where(record > 0, 0x1703 + 0x0300 + (record >> 8) + ((record & 0xFF) << 8), 0)
+    _put(rows, 92, 2, _checksum(rows[:, 76:96], pseudo + tls))
     return rows, payload
 
 
@@ -117,12 +136,13 @@ def write(path: Path, packets: int = 1_000_000, flows: int = 5_000, vsids: int =
             rows, payload = _frames(number, packets, flows, vsids)
             length = HEADERS + payload
             start = np.concatenate(([0], np.cumsum(length + 16)))
-            out = np.zeros(start[-1], np.uint8)
+            out = np.zeros(start[-1] + TLS, np.uint8)
             ns = START_NS + number * STEP_NS
             header = np.stack([ns // 10**9, ns % 10**9, length, length], axis=1).astype("<u4").view(np.uint8)
+            # Frames first: the bytes of a TLS record that is not there are then overwritten by the next header.
+            out[start[:-1, None] + 16 + np.arange(HEADERS + TLS)] = rows
             out[start[:-1, None] + np.arange(16)] = header.reshape(-1, 16)
-            out[start[:-1, None] + 16 + np.arange(HEADERS)] = rows
-            file.write(out.tobytes())
+            file.write(out[: start[-1]].tobytes())
 
 
 def main() -> None:
