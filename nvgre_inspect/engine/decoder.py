@@ -14,6 +14,14 @@ from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.record import RECORD
 
 
+def plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array, or a copy, as the kernels were compiled for: contiguous and writable.
+
+    Numba takes a read-only array for another type, for which it would compile the kernel once more (10 s).
+    """
+    return array if array.flags.carray else array.copy()
+
+
 class KernelDecoder:
     """Decodes batches; one per thread (it owns scratch memory)."""
 
@@ -26,13 +34,13 @@ class KernelDecoder:
         """RECORD[len(batch)]."""
         records = np.empty(len(batch), dtype=RECORD).view(np.recarray)
         kernel.decode(
-            batch.buffer,
-            batch.offset,
-            batch.caplen,
-            batch.wirelen,
-            batch.ts_ns,
-            batch.linktype,
-            batch.interface,
+            plain(batch.buffer),
+            plain(batch.offset),
+            plain(batch.caplen),
+            plain(batch.wirelen),
+            plain(batch.ts_ns),
+            plain(batch.linktype),
+            plain(batch.interface),
             self._tables,
             self._template,
             self._walks,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nvgre_inspect.engine.decoder import plain
 from nvgre_inspect.kernels import account as kernel
 from nvgre_inspect.kernels import codes, lookup
 from nvgre_inspect.kernels.ledger import (
@@ -137,7 +138,7 @@ class LedgerAccountant:
         n = len(batch)
         self._make_room_for_frames(n, int(batch.interface.max(initial=-1)) + 1)
         self._position[self._frames : self._frames + n] = batch.position
-        self._run(batch.buffer, batch.offset, records.view(np.recarray), finish=False)
+        self._run(plain(batch.buffer), plain(batch.offset), plain(records.view(np.recarray)), finish=False)
         self._frames += n
 
     def finish(self) -> None:
