@@ -140,8 +140,12 @@ class Session:
     def steps(self) -> Iterator[None]:
         """Read on, batch by batch; `snapshot` may be asked for in between. Can be called once."""
         self._began = time.monotonic()
-        threading.Thread(target=_prepare_tables, name="nvgre-inspect-import", daemon=True).start()
+        preparing: threading.Thread | None = None
         for _ in self._engine.process(_limited(self._merge, self.options.count)):
+            if preparing is None:
+                # Not before the first batch: until then kernels are loaded, which is imports too.
+                preparing = threading.Thread(target=_prepare_tables, name="nvgre-inspect-import", daemon=True)
+                preparing.start()
             self._snapshot = None
             self._report("reading")
             yield

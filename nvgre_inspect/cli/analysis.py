@@ -16,7 +16,7 @@ from nvgre_inspect.cli.progress import ProgressLine
 from nvgre_inspect.cli.text import counted, escape
 
 if TYPE_CHECKING:
-    from nvgre_inspect.flows.filter import Filter
+    from nvgre_inspect.flows.filter import Filter, FilterError
     from nvgre_inspect.model.snapshot import Snapshot
     from nvgre_inspect.session import Session
 
@@ -95,17 +95,23 @@ def say(sentence: str) -> None:
 def explained() -> Iterator[None]:
     """What the layers below raise for a user's mistake or a bad file, as CommandError."""
     from nvgre_inspect.capture import CaptureError
-    from nvgre_inspect.flows.filter import FilterError
     from nvgre_inspect.session import UsageError
 
     try:
         yield
-    except FilterError as error:
-        raise CommandError(error.render(), USAGE) from None
     except UsageError as error:
         raise CommandError(f"nvgre-inspect: {error}", USAGE) from None
     except CaptureError as error:
         raise CommandError(f"nvgre-inspect: {error}", FAILED) from None
+    except _filter_error() as error:
+        raise CommandError(error.render(), USAGE) from None
+
+
+def _filter_error() -> type[FilterError]:
+    """Loaded with its grammar (0.1 s) by what raises it, so not before something was raised."""
+    from nvgre_inspect.flows.filter import FilterError
+
+    return FilterError
 
 
 def row_filter(text: str | None, table: str) -> Filter | None:

@@ -5,6 +5,8 @@ Modules of commands import pandas and the like inside their `run`: `--help` has 
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +20,8 @@ from nvgre_inspect.cli.text import escape
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return the exit code."""
+    if argv is None:
+        _collect_less()
     terminal.prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -49,6 +53,16 @@ def _run(words: list[str]) -> int:
         command.unknown(unknown)
     code: int = arguments.run(arguments)
     return code
+
+
+def _collect_less() -> None:
+    """A process that runs one command and ends has better things to do than to look for garbage.
+
+    Imports make half a million objects that stay; by default Python looks through them again and again while they are
+    made, and several times at exit. Measured: 0.5 s of 1.6 s for a table of 657 MB.
+    """
+    gc.set_threshold(50_000, 20, 100)
+    atexit.register(gc.freeze)
 
 
 def _say(message: str) -> None:

@@ -1,4 +1,8 @@
-"""Where a table goes and in which format: text for people, or CSV, JSON, JSON lines, Parquet; stdout or a file."""
+"""Where a table goes and in which format: text for people, or CSV, JSON, JSON lines, Parquet; stdout or a file.
+
+That is decided, and refused, before anything is read. What writes is imported after reading: pandas takes 0.3 s, which
+the session spends on it while kernels work.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,6 @@ from nvgre_inspect.cli import terminal
 from nvgre_inspect.cli.analysis import explained, say
 from nvgre_inspect.cli.arguments import FORMATS
 from nvgre_inspect.cli.errors import USAGE, CommandError
-from nvgre_inspect.cli.layout import Layout
-from nvgre_inspect.cli.present import Presenter
 from nvgre_inspect.cli.terminal import Paint
 from nvgre_inspect.cli.text import escape
 
@@ -112,6 +114,9 @@ class Output:
         return WRITERS[self.format](frames, self.table, stream, self.fields)
 
     def _write_text(self, frames: Iterable[pd.DataFrame], stream: Writable) -> int:
+        from nvgre_inspect.cli.layout import Layout
+        from nvgre_inspect.cli.present import Presenter
+
         to_stdout = self.path == "-"
         paint = Paint.choose(self.color, sys.stdout) if to_stdout else Paint(enabled=self.color == "always")
         limit = terminal.width(sys.stdout) if to_stdout else None
