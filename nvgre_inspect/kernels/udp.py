@@ -84,40 +84,43 @@ def udp(buf, r, w, tables):
 
 
 @inner
-def _vxlan(buf, r, w, port):
+def _vni_header(buf, r, w, kind, port):
+    """The header that VXLAN and VXLAN-GPE share. True: the layer was entered; `w.value`: the header's first word."""
     if not there(r, w, O.VXLAN_LEN):
-        return NEXT_STOP
+        return False
     at = w.begin + w.off
-    flags = u8(buf, at)
-    vni = u32(buf, at + O.VXLAN_VNI) >> 8
-    valid = flags & O.VXLAN_I != 0
+    w.value = u32(buf, at)
+    valid = u8(buf, at) & O.VXLAN_I != 0
     if not valid:
         flag(r, A.VXLAN_NO_VNI)
-    reserved = flags & ~(O.VXLAN_I | O.VXLAN_G) & 0xFF or u8(buf, at + 7)
-    if not flags & O.VXLAN_G:
-        reserved = reserved or u32(buf, at) & 0xFFFFFF
-    if reserved:
+    if kind == E.VXLAN and _reserved_bits(buf, at, w.value):
         flag(r, A.VXLAN_RESERVED_BITS)
-    if not enter(r, w, E.VXLAN, valid, vni, port, w.off + O.VXLAN_LEN):
+    return enter(r, w, kind, valid, u32(buf, at + O.VXLAN_VNI) >> 8, port, w.off + O.VXLAN_LEN)
+
+
+@inner
+def _reserved_bits(buf, at, word):
+    """Whether reserved bits are set; with the G flag the first word holds a group policy (GBP)."""
+    flags = word >> 24
+    if flags & ~(O.VXLAN_I | O.VXLAN_G) & 0xFF or u8(buf, at + 7):
+        return True
+    return not flags & O.VXLAN_G and word & 0xFFFFFF != 0
+
+
+@inner
+def _vxlan(buf, r, w, port):
+    if not _vni_header(buf, r, w, E.VXLAN, port):
         return NEXT_STOP
     return NEXT_ETHERNET
 
 
 @inner
 def _vxlan_gpe(buf, r, w, port):
-    if not there(r, w, O.VXLAN_LEN):
+    if not _vni_header(buf, r, w, E.VXLAN_GPE, port):
         return NEXT_STOP
-    at = w.begin + w.off
-    flags = u8(buf, at)
-    vni = u32(buf, at + O.VXLAN_VNI) >> 8
-    valid = flags & O.VXLAN_I != 0
-    if not valid:
-        flag(r, A.VXLAN_NO_VNI)
-    if not enter(r, w, E.VXLAN_GPE, valid, vni, port, w.off + O.VXLAN_LEN):
-        return NEXT_STOP
-    if not flags & O.GPE_P:
+    if not w.value >> 24 & O.GPE_P:
         return NEXT_ETHERNET
-    following = u8(buf, at + O.GPE_NEXT)
+    following = w.value & 0xFF
     if following == O.GPE_NEXT_IPV4:
         return NEXT_IPV4
     if following == O.GPE_NEXT_IPV6:
