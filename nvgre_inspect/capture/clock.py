@@ -1,8 +1,8 @@
 """Time stamps of pcapng interfaces: resolution and offset to int64 nanoseconds, in integers only.
 
 A time stamp counts units of 10^-n or 2^-n seconds (if_tsresol) from the epoch plus if_tsoffset seconds.
-Finer units are rounded down to the nanosecond. What does not fit into int64 nanoseconds (the years 1677 to
-2262) is clamped to its ends, and counted.
+Finer units are rounded down to the nanosecond. What lies outside EARLIEST to LATEST (the years 1823 to 2116) is
+clamped to these ends, and counted: between them the difference of any two times fits into int64 as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 NS = 1_000_000_000
 INT64_MAX = (1 << 63) - 1
-INT64_MIN = -(1 << 63)
+LATEST = (1 << 62) - 1
+EARLIEST = -(1 << 62)
 
 #: Up to here, a fraction of 2^-n seconds times 10^9 fits into 64 bits.
 _BINARY_VECTOR_MAX = 34
@@ -32,17 +33,14 @@ class Clock:
         exponent = self.resolution & 0x7F
         per_second = 1 << exponent if self.resolution & 0x80 else 10**exponent
         ns = units * NS // per_second + self.offset_s * NS
-        clamped = min(max(ns, INT64_MIN), INT64_MAX)
+        clamped = min(max(ns, EARLIEST), LATEST)
         return clamped, clamped != ns
 
     def many(self, units: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], int]:
         """`one` of every element (uint64 to int64), and how many were clamped."""
         whole = self._without_offset(units)
         offset = self.offset_s * NS
-        if whole is not None and (
-            offset == 0
-            or (offset + int(whole.min(initial=0)) >= INT64_MIN and offset + int(whole.max(initial=0)) <= INT64_MAX)
-        ):
+        if whole is not None and offset >= EARLIEST and offset + int(whole.max(initial=0)) <= LATEST:
             return (whole + offset if offset else whole), 0
         # Only absurd values come here: one by one, in Python's unbounded integers.
         pairs = [self.one(value) for value in units.tolist()]

@@ -1,7 +1,11 @@
-"""Numbers that the accountants, the model and the tables share: states, caps and thresholds. Plain ints, no numba.
+"""Numbers that decoders, accountants, model and tables share: states, caps and thresholds. Plain ints, no numba.
 
 Caps bound what an attacker can make grow; what does not fit is counted (anomaly table-overflow), never lost silently.
 """
+
+#: A length on the wire is a claim of 32 bits, lengths in records are signed ones: no packet is taken for longer. (Real
+#: ones, offload and jumbograms included, stay far below.)
+LONGEST_PACKET = (1 << 31) - 1
 
 # --- TCP states of a flow (column `state`) -------------------------------------------------------------------------
 ACTIVE = 0

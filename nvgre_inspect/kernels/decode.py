@@ -8,6 +8,7 @@ from numpy import int64
 from dissectors import anomalies as A
 from dissectors import encaps as E
 from dissectors import offsets as O
+from nvgre_inspect.kernels import codes as C
 from nvgre_inspect.kernels.borrow import borrowed
 from nvgre_inspect.kernels.compiled import inner, jit
 from nvgre_inspect.kernels.gre import gre
@@ -205,10 +206,10 @@ def decode(buffer, offset, caplen, wirelen, ts_ns, linktype, interface, tables, 
         r.cap_len = caplen[i]
         r.interface = interface[i]
         r.linktype = linktype[i]
-        r.inner_len = wirelen[i]
         walk[0] = walk[1]
         w.begin = offset[i]
-        w.end = wirelen[i]
+        w.end = min(wirelen[i], C.LONGEST_PACKET)
+        r.inner_len = w.end
         w.cap = min(caplen[i], wirelen[i])
         _decode_one(buf, r, w, t)
         _identify(r, int64(t.seed))

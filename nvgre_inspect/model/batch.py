@@ -24,7 +24,7 @@ class PacketBatch:
     caplen: npt.NDArray[np.int64]
     #: int64, bytes on the wire; never below `caplen`.
     wirelen: npt.NDArray[np.int64]
-    #: int64, nanoseconds since the epoch, UTC.
+    #: int64, nanoseconds since the epoch, UTC; within 2^62 of it, so that differences fit as well.
     ts_ns: npt.NDArray[np.int64]
     #: uint16, LINKTYPE_ number of each frame.
     linktype: npt.NDArray[np.uint16]

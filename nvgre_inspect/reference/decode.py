@@ -21,6 +21,7 @@ from dissectors import encaps
 from dissectors.gre import GreKey
 from dissectors.walk import Walk
 from dissectors.walk_core import Encapsulation, FragmentPlace, IPHeader
+from nvgre_inspect.kernels.codes import LONGEST_PACKET
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.record import MAX_ETH, MAX_IP, MAX_LAYERS, RECORD
@@ -64,7 +65,8 @@ def decode(batch: PacketBatch, options: DecodeOptions, out: npt.NDArray[np.void]
     packed = bytearray(size * len(batch))
     rows = zip(*(column.tolist() for column in columns), strict=True)
     for position, (start, caplen, wirelen, ts_ns, linktype, interface) in enumerate(rows):
-        walk = Walk(buffer[start : start + caplen].tobytes(), wirelen, linktype, gre_key, tables)
+        frame = buffer[start : start + caplen].tobytes()
+        walk = Walk(frame, min(wirelen, LONGEST_PACKET), linktype, gre_key, tables)
         pack(packed, position * size, *flatten(walk, ts_ns, wirelen, caplen, interface, linktype))
     out[: len(batch)] = np.frombuffer(packed, dtype=RECORD)
 
@@ -77,7 +79,7 @@ def flatten(walk: Walk, ts_ns: int, wire_len: int, cap_len: int, interface: int,
     # Without a tenant all layers are mirrors.
     content = layer or (layers[-1] if layers else None)
     inner_off = content.payload if content else 0
-    inner_end = content.end if content else wire_len
+    inner_end = content.end if content else min(wire_len, LONGEST_PACKET)
     underlay = walk.ips[layer.n_ip - 1] if layer and layer.n_ip else None
     kinds = [entry.kind if entry.id is None else entry.kind | encaps.HAS_ID for entry in layers]
     ids = [entry.id or 0 for entry in layers]

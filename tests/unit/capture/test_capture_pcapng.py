@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from nvgre_inspect.capture import CaptureError, open_capture
+from nvgre_inspect.capture.clock import EARLIEST, LATEST
 from tests.unit.capture.capture_builders import block, epb, every_block, frame, idb, isb, option, pb, read, shb, spb
 
 S = 1_700_000_000 * 10**9
@@ -85,11 +86,11 @@ def test_offset(write, compiled, offset):
 @pytest.mark.parametrize(
     ("resolution", "offset", "units", "ns"),
     [
-        (6, 0, (1 << 64) - 1, (1 << 63) - 1),
-        (0, 0, 9_223_372_037, (1 << 63) - 1),
-        (0x80, 0, 1 << 40, (1 << 63) - 1),
-        (9, 1 << 62, 5, (1 << 63) - 1),
-        (9, -(1 << 62), 5, -(1 << 63)),
+        (6, 0, (1 << 64) - 1, LATEST),
+        (0, 0, 9_223_372_037, LATEST),
+        (0x80, 0, 1 << 40, LATEST),
+        (9, 1 << 62, 5, LATEST),
+        (9, -(1 << 62), 5, EARLIEST),
     ],
 )
 def test_times_out_of_range_are_clamped_and_said(write, compiled, resolution, offset, units, ns):

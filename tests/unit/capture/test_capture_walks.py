@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvgre_inspect.capture import CaptureError, CaptureReader, open_capture
-from nvgre_inspect.capture.clock import INT64_MAX, INT64_MIN, Clock
+from nvgre_inspect.capture.clock import EARLIEST, LATEST, Clock
 from tests.unit.capture.capture_builders import (
     MICRO,
     MODIFIED,
@@ -139,8 +139,8 @@ def test_clock_arrays_equal_exact_integers(resolution, offset, units):
     per_second = 2 ** (resolution & 127) if resolution & 128 else 10 ** (resolution & 127)
     exact = [value * 10**9 // per_second + offset * 10**9 for value in units]
     ns, clamped = clock.many(np.array(units, np.uint64))
-    assert ns.tolist() == [min(max(value, INT64_MIN), INT64_MAX) for value in exact]
-    assert clamped == sum(not INT64_MIN <= value <= INT64_MAX for value in exact)
+    assert ns.tolist() == [min(max(value, EARLIEST), LATEST) for value in exact]
+    assert clamped == sum(not EARLIEST <= value <= LATEST for value in exact)
     assert ns.dtype == np.int64
 
 
