@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dissectors.registry import Registry, build
-from nvgre_inspect.capture import CaptureError, Merge, linktype_name, merge, open_capture
+from nvgre_inspect.capture import CaptureError, First, Merge, linktype_name, merge, open_capture
 from nvgre_inspect.engine.run import WHICH, Engine, Which
 from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.model.batch import PacketBatch
@@ -117,9 +117,10 @@ class Session:
         self._read_filter = _compiled(options.read_filter, None)
         self._start_ns: int | None = None
         self._began = time.monotonic()
-        self._done = False
-        self._readers = _open_all(self._paths, options)
-        self._merge = merge(self._readers)
+        #: A frame was looked for before anything was counted.
+        self._walked = False
+        self._open()
+        self._check_interface_early()
         self._engine = Engine(
             self._decode_options,
             AccountOptions(idle_timeout_ns=self._decode_options.idle_timeout_ns),
@@ -128,6 +129,12 @@ class Session:
             on_compile=lambda: self._report("compiling"),
         )
         self._snapshot: Snapshot | None = None
+
+    def _open(self) -> None:
+        self._readers = _open_all(self._paths, self.options)
+        self._merge = merge(self._readers)
+        count = self.options.count
+        self._source: Merge | First = self._merge if count is None else First(self._merge, count)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -139,9 +146,11 @@ class Session:
 
     def steps(self) -> Iterator[None]:
         """Read on, batch by batch; `snapshot` may be asked for in between. Can be called once."""
+        if self._walked:
+            self._start_again()
         self._began = time.monotonic()
         preparing: threading.Thread | None = None
-        for _ in self._engine.process(_limited(self._merge, self.options.count)):
+        for _ in self._engine.process(self._source):
             if preparing is None:
                 # Not before the first batch: until then kernels are loaded, which is imports too.
                 preparing = threading.Thread(target=_prepare_tables, name="nvgre-inspect-import", daemon=True)
@@ -150,8 +159,7 @@ class Session:
             self._report("reading")
             yield
         self._snapshot = None
-        self._done = True
-        self._check_interface()
+        self._check_interface(self._merge.interfaces)
 
     def _report(self, activity: str) -> None:
         if self._progress is None:
@@ -174,24 +182,34 @@ class Session:
         if self._start_ns is None and len(batch):
             self._start_ns = int(batch.ts_ns[0])
         if self.options.interface is not None:
-            rows = [row for row, info in enumerate(self._merge.interfaces) if self._is_asked_for(row, info)]
+            rows = [row for row, info in enumerate(self._source.interfaces) if self._is_asked_for(row, info)]
             chosen &= np.isin(batch.interface, rows)
         if self._read_filter is not None and chosen.any():
             chosen &= self._read_filter.packet_mask(
-                batch, records, first, self._start_ns or 0, options=self._decode_options
+                batch,
+                records,
+                first,
+                self._start_ns or 0,
+                options=self._decode_options,
+                registry=self._registry,
             )
         return chosen
 
     def _is_asked_for(self, row: int, info: InterfaceInfo) -> bool:
         return self.options.interface in (info.name, str(row))
 
-    def _check_interface(self) -> None:
-        interfaces = self._merge.interfaces
+    def _check_interface_early(self) -> None:
+        """Where the files' heads name all interfaces, as in pcap, nothing needs to be read to find one missing."""
+        if all(reader.interfaces for reader in self._readers):
+            self._check_interface([info for reader in self._readers for info in reader.interfaces])
+
+    def _check_interface(self, interfaces: Sequence[InterfaceInfo]) -> None:
         if self.options.interface is None or not interfaces:
             return
         if not any(self._is_asked_for(row, info) for row, info in enumerate(interfaces)):
-            there = ", ".join(f"{row} {info.name}".rstrip() for row, info in enumerate(interfaces[:20]))
-            raise UsageError(f"no interface {self.options.interface!r} in the capture; there are: {there}")
+            raise UsageError(
+                f"no interface {self.options.interface!r} in the capture; there are: {_listed(interfaces)}"
+            )
 
     # --- tables ------------------------------------------------------------------------------------------------------
 
@@ -201,7 +219,7 @@ class Session:
             from nvgre_inspect.flows.tables import snapshot
 
             self._snapshot = snapshot(
-                self._engine.state(), self._merge.interfaces, self.options.names, self._decode_options
+                self._engine.state(), self._source.interfaces, self.options.names, self._decode_options
             )
         return self._snapshot
 
@@ -270,14 +288,14 @@ class Session:
 
         snapshot = self.snapshot()
         state = snapshot.state
-        numbers = self._engine.numbers(state.frames)
+        numbers = self._engine.numbers()
         needs_flows = chosen is not None and chosen.needs_flows
         flows = snapshot.flows if needs_flows else None
         decoder = self._engine.decoder()
         first = 1
         at = 0
         start_ns: int | None = None
-        for batch in _limited(self._again(), self._engine.frames):
+        for batch in self._again(self._engine.frames):
             if start_ns is None:
                 start_ns = int(batch.ts_ns[0])
             records = decoder.decode(batch)
@@ -302,6 +320,7 @@ class Session:
                     flows,
                     frame_flow if needs_flows else None,
                     self._decode_options,
+                    self._registry,
                 )
             if mask.any():
                 yield packet_table(
@@ -316,10 +335,18 @@ class Session:
             first += len(batch)
 
     def frame(self, number: int) -> Frame:
-        """The frame of that number (from 1), read again. UsageError if there is none."""
-        if number >= 1 and not self._done and self._engine.uses_kernels is None:
-            return self._walk_to(self._merge, number)
-        known = self._engine.numbers(self._engine.frames)
+        """The frame of that number (from 1), read again. UsageError if there is none.
+
+        Before anything was counted, only the walk up to that frame is done.
+        """
+        if self._engine.uses_kernels is None:
+            if self._can_open_again or not self.options.spool:
+                if self._walked:
+                    self._start_again()
+                self._walked = True
+                return self._walk_to(self._source, number)
+            self.read()
+        known = self._engine.numbers()
         state = self.snapshot().state
         row = number - 1 if known is None else int(np.searchsorted(known, number))
         if not 0 <= row < state.frames or (known is not None and known[row] != number):
@@ -328,7 +355,7 @@ class Session:
             return self._merge.read_frame(int(state.frame_position[row]))
         except CaptureError:
             # Compressed files are not kept decompressed; they can be read through again.
-            return self._walk_to(self._again(), number)
+            return self._walk_to(self._again(self._engine.frames), number)
 
     def _walk_to(self, batches: Iterator[PacketBatch], number: int) -> Frame:
         from nvgre_inspect.model.source import Frame
@@ -336,7 +363,7 @@ class Session:
         first = 1
         for batch in batches:
             i = number - first
-            if i < len(batch):
+            if 0 <= i < len(batch):
                 return Frame(
                     batch.frame(i),
                     int(batch.ts_ns[i]),
@@ -349,22 +376,29 @@ class Session:
         raise UsageError(f"there is no packet {number}: the last one is {first - 1}")
 
     def dissect(self, number: int) -> Stack:
-        """The frame of that number (from 1) taken apart, for people. UsageError if there is none.
-
-        Before anything was read, only the walk up to that frame is done.
-        """
+        """The frame of that number (from 1), found as by `frame`, and taken apart for people."""
         from dissectors.stack import dissect
 
         frame = self.frame(number)
         gre_key: Any = self.options.gre_key
         return dissect(frame.data, frame.wirelen, frame.linktype, gre_key, self._registry)
 
-    def _again(self) -> Iterator[PacketBatch]:
-        """All batches a second time: files are opened again, what came from a pipe is read from where it was kept."""
-        if all(reader.total_bytes is not None for reader in self._readers):
+    @property
+    def _can_open_again(self) -> bool:
+        return all(reader.total_bytes is not None for reader in self._readers)
+
+    def _start_again(self) -> None:
+        self.close()
+        self._open()
+
+    def _again(self, count: int) -> Iterator[PacketBatch]:
+        """The first `count` frames once more: files are opened again, what came from a pipe is read from where it was
+        kept.
+        """
+        if self._can_open_again:
             readers = _open_all(self._paths, self.options)
             try:
-                yield from merge(readers)
+                yield from First(merge(readers), count)
             finally:
                 for reader in readers:
                     reader.close()
@@ -401,9 +435,9 @@ class Session:
         copies = int(state.flows["duplicates"].sum())
         if copies >= _COPIES_MIN and copies >= _COPIES_PART * state.frames:
             note = f"{copies:,} of {state.frames:,} packets are second copies of the same packet and counted twice"
-            interfaces = [f"{row} {info.name}".rstrip() for row, info in enumerate(self._merge.interfaces)]
+            interfaces = self._merge.interfaces
             if len(interfaces) > 1 and self.options.interface is None:
-                note += f": several observation points in one capture? --interface takes one: {', '.join(interfaces)}"
+                note += f": several observation points in one capture? --interface takes one: {_listed(interfaces)}"
             else:
                 note += ": a mirror of both directions, or capture on 'any'?"
             notes.append(note)
@@ -429,6 +463,16 @@ class Session:
 _FRAMES_AGAIN = 4096
 
 
+#: Interfaces that a sentence names.
+_LISTED = 20
+
+
+def _listed(interfaces: Sequence[InterfaceInfo]) -> str:
+    """`0 (eth0), 1 (no name)`: what --interface takes."""
+    named = [f"{row} ({info.name or 'no name'})" for row, info in enumerate(interfaces[:_LISTED])]
+    return ", ".join(named) + (", …" if len(interfaces) > _LISTED else "")
+
+
 def _prepare_tables() -> None:
     """Load what the tables need (0.3 s, most of it pandas) while the input is read."""
     import nvgre_inspect.flows.tables  # noqa: F401
@@ -448,21 +492,6 @@ def _joined(source: Merge, positions: npt.NDArray[np.int64]) -> PacketBatch:
         np.array([frame.interface for frame in frames], dtype=np.int32),
         positions,
     )
-
-
-def _limited(batches: Iterator[PacketBatch], count: int | None) -> Iterator[PacketBatch]:
-    """At most `count` frames of the batches."""
-    from nvgre_inspect.engine.run import part
-
-    left = count
-    for batch in batches:
-        if left is not None and left <= len(batch):
-            if left:
-                yield part(batch, slice(left))
-            return
-        if left is not None:
-            left -= len(batch)
-        yield batch
 
 
 def _open_all(paths: Sequence[str | Path], options: SessionOptions) -> list[CaptureReader]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -130,7 +130,7 @@ class CaptureReader:
         """Sentences about what was odd, but is no damage."""
         return [
             f"{self.name}: {info.clamped} time stamps of interface {info.interface} lie outside the years"
-            " 1677 to 2262 and were set to the nearest end"
+            " 1823 to 2116 and were set to the nearest end"
             for info in self.interfaces
             if info.clamped
         ]
@@ -251,15 +251,7 @@ class CaptureReader:
     def _count(self, walked: Walked) -> None:
         """Add the frames of a walk to the counters of their interfaces."""
         self.frames += len(walked)
-        if len(self.interfaces) == 1:
-            _count_frames(self.interfaces[0], len(walked), walked.wirelen, walked.ts_ns)
-        else:
-            order = np.argsort(walked.interface, kind="stable")
-            numbers, starts = np.unique(walked.interface[order], return_index=True)
-            wirelen, ts_ns = walked.wirelen[order], walked.ts_ns[order]
-            ends = [*starts[1:].tolist(), len(walked)]
-            for number, first, end in zip(numbers.tolist(), starts.tolist(), ends, strict=True):
-                _count_frames(self.interfaces[number], end - first, wirelen[first:end], ts_ns[first:end])
+        count_frames(self.interfaces, walked.interface, walked.wirelen, walked.ts_ns)
         for number, clamped in walked.clamped.items():
             self.interfaces[number].clamped += clamped
 
@@ -325,13 +317,29 @@ def select(batch: PacketBatch, choice: npt.NDArray[np.bool_] | slice) -> PacketB
     )
 
 
-def _count_frames(
-    info: InterfaceInfo, frames: int, wirelen: npt.NDArray[np.int64], ts_ns: npt.NDArray[np.int64]
+def count_frames(
+    interfaces: Sequence[InterfaceInfo],
+    interface: npt.NDArray[np.int32],
+    wirelen: npt.NDArray[np.int64],
+    ts_ns: npt.NDArray[np.int64],
 ) -> None:
-    info.packets += frames
+    """Add frames to the counters of their interfaces; the arrays have one entry per frame, `interface` is a row."""
+    if len(interfaces) == 1 and len(interface):
+        _count_of_one(interfaces[0], wirelen, ts_ns)
+        return
+    order = np.argsort(interface, kind="stable")
+    numbers, starts = np.unique(interface[order], return_index=True)
+    wirelen, ts_ns = wirelen[order], ts_ns[order]
+    ends = [*starts[1:].tolist(), len(interface)]
+    for number, first, end in zip(numbers.tolist(), starts.tolist(), ends, strict=False):
+        _count_of_one(interfaces[number], wirelen[first:end], ts_ns[first:end])
+
+
+def _count_of_one(info: InterfaceInfo, wirelen: npt.NDArray[np.int64], ts_ns: npt.NDArray[np.int64]) -> None:
+    info.packets += len(wirelen)
     info.bytes += int(wirelen.sum())
     first, last = int(ts_ns.min()), int(ts_ns.max())
     info.first_ns = first if info.first_ns is None else min(info.first_ns, first)
     info.last_ns = last if info.last_ns is None else max(info.last_ns, last)
     if info.linktype not in SUPPORTED:
-        info.unsupported += frames
+        info.unsupported += len(wirelen)

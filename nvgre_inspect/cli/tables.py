@@ -72,7 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
         if packets:
             chunks: Iterator[pd.DataFrame] = session.packets(arguments.row_filter)
             if keys:
-                chunks = iter([ordered(_joined(chunks, table.names), table, keys)])
+                from nvgre_inspect.flows.frame import concat
+
+                chunks = iter([ordered(concat(table, chunks), table, keys)])
             total = session.snapshot().state.frames
         else:
             rows = session.snapshot().table(table.name)
@@ -84,13 +86,6 @@ def run(arguments: argparse.Namespace) -> int:
         if written == 0 and not arguments.quiet:
             analysis.say(_nothing(session.snapshot(), table.name, total))
         return analysis.conclude(session, arguments)
-
-
-def _joined(chunks: Iterator[pd.DataFrame], names: list[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    frames = list(chunks)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
 
 
 def _nothing(snapshot: Snapshot, name: str, total: int) -> str:
