@@ -13,8 +13,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
-from typing import Literal, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,19 @@ Records = npt.NDArray[np.void]
 #: Chooses frames before anything is counted: (batch, its records, number of its first frame from 1) -> bool per frame.
 Choose = Callable[[PacketBatch, Records, int], npt.NDArray[np.bool_]]
 
-#: A batch, its records, and the frames read up to its end.
-Decoded = Generator[tuple[PacketBatch, Records, int], None, None]
+
+class Item(NamedTuple):
+    """A decoded batch."""
+
+    batch: PacketBatch
+    records: Records
+    #: Frames read up to its end, chosen or not.
+    frames: int
+    #: int64, the number (from 1) of each of its frames where only some were chosen.
+    numbers: npt.NDArray[np.int64] | None
+
+
+Decoded = Generator[Item, None, None]
 
 #: Frames up to which the reference (some 50 µs each) is done before the kernels have been loaded, or compiled.
 _SMALL_WARM = 15_000
@@ -42,6 +54,8 @@ _SMALL_COLD = 150_000
 _HELD_BYTES = 64 << 20
 #: Decoded batches that may wait for accounting.
 _AHEAD = 4
+#: How long the thread that reads is waited for when it is no longer wanted: it may hang in a silent pipe for ever.
+_PATIENCE_SECONDS = 2.0
 
 
 class _Decoder(Protocol):
@@ -123,9 +137,11 @@ class Engine:
             self._accountant = Accountant(self._account_options)
             decoded = self._decoded(batches)
         try:
-            for batch, records, frames in decoded:
-                self._accountant.account(batch, records)
-                self.frames = frames
+            for item in decoded:
+                if item.numbers is not None:
+                    self._numbers.append(item.numbers)
+                self._accountant.account(item.batch, item.records)
+                self.frames = item.frames
                 yield
         finally:
             decoded.close()
@@ -136,34 +152,32 @@ class Engine:
         if self._accountant is None:
             raise RuntimeError("nothing was processed yet")
         state = self._accountant.state()
-        numbers = self.numbers(state.frames)
-        if numbers is not None:
-            # A copy: the accountant's own rows go on counting the frames that it was given.
-            rows = state.anomalies.copy()
-            for name in ("first_frame", "last_frame"):
-                rows[name] = numbers[rows[name] - 1]
-            state.anomalies = rows
-        return state
+        numbers = self.numbers()
+        if numbers is None:
+            return state
+        # Copies: the accountant's own state goes on with the numbers of the frames that it was given.
+        anomalies = state.anomalies.copy()
+        for name in ("first_frame", "last_frame"):
+            anomalies[name] = numbers[anomalies[name] - 1]
+        return replace(state, anomalies=anomalies)
 
-    def numbers(self, frames: int) -> npt.NDArray[np.int64] | None:
+    def numbers(self) -> npt.NDArray[np.int64] | None:
         """int64[frames]: the number (from 1) of each frame that was counted; None where all were."""
         if self._choose is None:
             return None
-        joined = np.concatenate([np.zeros(0, np.int64), *self._numbers])
-        self._numbers = [joined]
-        return joined[:frames]
+        self._numbers = [np.concatenate([np.zeros(0, np.int64), *self._numbers])]
+        return self._numbers[0]
 
     def _decoded(self, batches: Iterator[PacketBatch]) -> Decoded:
         decoder = self.decoder()
         frames = 0
         for whole in batches:
-            batch, records = whole, decoder.decode(whole)
+            batch, records, numbers = whole, decoder.decode(whole), None
             if self._choose is not None:
                 chosen = np.flatnonzero(self._choose(batch, records, frames + 1))
-                self._numbers.append(chosen + (frames + 1))
-                batch, records = part(batch, chosen), records[chosen]
+                batch, records, numbers = part(batch, chosen), records[chosen], chosen + (frames + 1)
             frames += len(whole)
-            yield batch, records, frames
+            yield Item(batch, records, frames, numbers)
 
 
 def part(batch: PacketBatch, chosen: npt.NDArray[np.int64] | slice) -> PacketBatch:
@@ -208,10 +222,10 @@ class _Failure:
 
 def _ahead(items: Decoded) -> Decoded:
     """The same items, made by a thread up to `_AHEAD` in advance. Closing the generator ends the thread."""
-    ready: queue.Queue[tuple[PacketBatch, Records, int] | _Failure | None] = queue.Queue(_AHEAD)
+    ready: queue.Queue[Item | _Failure | None] = queue.Queue(_AHEAD)
     stop = threading.Event()
 
-    def put(item: tuple[PacketBatch, Records, int] | _Failure | None) -> bool:
+    def put(item: Item | _Failure | None) -> bool:
         while not stop.is_set():
             try:
                 ready.put(item, timeout=0.1)
@@ -230,12 +244,13 @@ def _ahead(items: Decoded) -> Decoded:
             put(_Failure(error))
 
     thread = threading.Thread(target=work, name="nvgre-inspect-decode", daemon=True)
-    thread.start()
     try:
+        thread.start()
         while (item := ready.get()) is not None:
             if isinstance(item, _Failure):
                 raise item.error
             yield item
     finally:
         stop.set()
-        thread.join()
+        if thread.ident is not None:
+            thread.join(_PATIENCE_SECONDS)
