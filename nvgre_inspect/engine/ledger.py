@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,8 @@ class LedgerAccountant:
         for name in ("free_gap", "oldest_set", "newest_set", "queue_head", "queue_tail", "set_u", "set_f"):
             meta[name] = -1
         meta["idle_ns"] = options.idle_timeout_ns
+        # A number of this process's own keeps a sender from choosing what collides.
+        meta["seed"] = secrets.randbits(63)
         meta["max_sets"] = options.fragment_sets
         meta["max_waiting"] = options.pending_fragments
         meta["bin_width"] = codes.FIRST_BIN_NS
@@ -165,13 +168,13 @@ class LedgerAccountant:
         flows = rows("flows")
         flows["lost_segments"] += ledger.live["gap_count"][: len(flows)]
         width = int(meta["bin_width"])
-        bins = ledger.bins[: int(meta["n_series"])]
+        first = int(meta["min_ns"]) // width
         self._lent = True
         return State(
             **{name: rows(name) for name in _TABLES if name not in ("flows", "gaps")},
             flows=flows,
-            bins=bins.copy() if copy else bins,
-            bin_start_ns=int(meta["bin_base"]) * width,
+            bins=np.roll(ledger.bins[: int(meta["n_series"])], -first, axis=1),
+            bin_start_ns=first * width,
             bin_width_ns=width,
             frame_flow=ledger.frame_flow[: self._frames].copy() if copy else ledger.frame_flow[: self._frames],
             frame_position=self._position[: self._frames],

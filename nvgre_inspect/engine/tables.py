@@ -90,5 +90,5 @@ def lookup_tables(options: DecodeOptions) -> npt.NDArray[np.void]:
         )
     tables["gre_key"] = _GRE_KEYS[options.gre_key]
     # Flows are found by hash; a number of this process's own keeps a sender from choosing what collides.
-    tables["seed"] = secrets.randbits(32)
+    tables["seed"] = secrets.randbits(63)
     return tables

@@ -227,7 +227,7 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
                 m.lost_stacks += 1
             else:
                 key_tunnel = tunnel if r.encap and r.vsid < 0 else int64(-1)
-                h = K.flow_key_hash(r, stack, key_tunnel)
+                h = K.flow_key_hash(m, r, stack, key_tunnel)
                 place = K.find_flow(flows, flow_hash, flow_index, h, r, stack, key_tunnel)
                 make = place < 0
                 if not make:

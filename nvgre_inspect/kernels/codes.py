@@ -7,6 +7,9 @@ Caps bound what an attacker can make grow; what does not fit is counted (anomaly
 #: ones, offload and jumbograms included, stay far below.)
 LONGEST_PACKET = (1 << 31) - 1
 
+#: No time: times are within 2^62 of the epoch, on both sides of it.
+NEVER = -(1 << 63)
+
 # --- TCP states of a flow (column `state`) -------------------------------------------------------------------------
 ACTIVE = 0
 SYN_SENT = 1

@@ -12,6 +12,7 @@ from nvgre_inspect.kernels import codes as C
 from nvgre_inspect.kernels.borrow import borrowed
 from nvgre_inspect.kernels.compiled import inner, jit
 from nvgre_inspect.kernels.gre import gre
+from nvgre_inspect.kernels.hashing import hashed, mix
 from nvgre_inspect.kernels.headers import (
     MAX_HEADERS,
     NEXT_ETHERNET,
@@ -104,13 +105,6 @@ def _by_protocol(buf, r, w, tables):
 
 
 @inner
-def _mix(h, value):
-    """One step of a 32-bit hash; the same numbers compiled and not."""
-    h = (int(h) ^ int(value)) * 0x9E3779B1 & 0xFFFFFFFF
-    return h ^ h >> 15
-
-
-@inner
 def _identify(r, seed):
     """The side of the sender, and a hash that is the same for both directions."""
     side = 0
@@ -130,24 +124,24 @@ def _identify(r, seed):
         for j in range(4):
             a = int64(r.src[j])
             b = int64(r.dst[j])
-            h = _mix(h, b if side else a)
-            h = _mix(h, a if side else b)
+            h = mix(h, b if side else a)
+            h = mix(h, a if side else b)
         if side and int64(r.icmp_type) < 0:
             src_port, dst_port = dst_port, src_port
-        h = _mix(h, (src_port + 1) << 8 | int64(r.protocol) & 0xFF)
-        h = _mix(h, dst_port + 1)
+        h = mix(h, (src_port + 1) << 8 | int64(r.protocol) & 0xFF)
+        h = mix(h, dst_port + 1)
     else:
         a = int64(r.src_mac)
         b = int64(r.dst_mac)
         if a > b:
             side = 1
             a, b = b, a
-        h = _mix(_mix(h, a & 0xFFFFFFFF), (a >> 32) & 0xFFFF)
-        h = _mix(_mix(h, b & 0xFFFFFFFF), (b >> 32) & 0xFFFF)
-        h = _mix(h, int64(r.ethertype) & 0xFFFF)
-    h = _mix(h, int64(r.vlan[0]) << 16 | int64(r.vlan[1]) << 4 | int64(r.n_vlan))
+        h = mix(mix(h, a & 0xFFFFFFFF), (a >> 32) & 0xFFFF)
+        h = mix(mix(h, b & 0xFFFFFFFF), (b >> 32) & 0xFFFF)
+        h = mix(h, int64(r.ethertype) & 0xFFFF)
+    h = mix(h, int64(r.vlan[0]) << 16 | int64(r.vlan[1]) << 4 | int64(r.n_vlan))
     r.side = side
-    r.flow_hash = h
+    r.flow_hash = hashed(h)
 
 
 @inner

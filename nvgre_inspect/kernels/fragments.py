@@ -11,9 +11,10 @@ from dissectors import anomalies as A
 from dissectors import offsets as O
 from nvgre_inspect.kernels.codes import FRAGMENT_TIMEOUT_NS
 from nvgre_inspect.kernels.compiled import inner
+from nvgre_inspect.kernels.hashing import mix
 from nvgre_inspect.kernels.headers import u8, u32
 from nvgre_inspect.kernels.ledger import BUCKETS, KEY_WORDS
-from nvgre_inspect.kernels.lookup import find_path, find_stack, key_layers, mix
+from nvgre_inspect.kernels.lookup import find_path, find_stack, key_layers
 
 #: What to do with a frame.
 ACCOUNT = 0
@@ -80,16 +81,16 @@ def _addresses(buf, at, key, place):
 
 
 @inner
-def _bucket(key):
-    h = int64(0)
+def _bucket(m, key):
+    h = m.seed
     for k in range(KEY_WORDS):
         h = mix(h, int64(key[k]))
     return h & BUCKETS - 1
 
 
 @inner
-def _find(sets, buckets, key):
-    row = int64(buckets[_bucket(key)])
+def _find(m, sets, buckets, key):
+    row = int64(buckets[_bucket(m, key)])
     while row >= 0:
         same = True
         for k in range(KEY_WORDS):
@@ -108,7 +109,7 @@ def _make(m, sets, buckets, key, ns):
     row = m.free_set
     s = sets[row]
     m.free_set = int64(s.chain)
-    bucket = _bucket(key)
+    bucket = _bucket(m, key)
     for k in range(KEY_WORDS):
         s.key[k] = key[k]
     s.bucket = bucket
@@ -200,7 +201,7 @@ def give_up(m, sets, buckets, waiting, row):
 
 @inner
 def _find_or_make(m, sets, buckets, waiting, key, ns):
-    row = _find(sets, buckets, key)
+    row = _find(m, sets, buckets, key)
     if row >= 0:
         return row
     if m.n_sets >= m.max_sets:
@@ -211,7 +212,7 @@ def _find_or_make(m, sets, buckets, waiting, key, ns):
 @inner
 def _open(m, sets, buckets, waiting, key, ns):
     """The set of a first fragment."""
-    row = _find(sets, buckets, key)
+    row = _find(m, sets, buckets, key)
     if row >= 0:
         if not sets[row].has_first:
             return row
@@ -250,7 +251,7 @@ def prepare(
         if offset == 0:
             m.set_f = _open(m, sets, buckets, waiting, key, r.ts_ns)
         else:
-            row = _find(sets, buckets, key)
+            row = _find(m, sets, buckets, key)
             more = r.frag_a_more if which == 1 else r.frag_b_more
             if row >= 0 and sets[row].has_first:
                 action = CONTINUE

@@ -45,7 +45,7 @@ LIVE = np.dtype(
         ("tail", "u1", (2,)),
         ("probed", "u1", (2,)),  # the byte at next may have been sent without having been counted
         ("keep_alive", "u1", (2,)),
-        ("syn_ns", "i8"),  # -1: no SYN seen
+        ("syn_ns", "i8"),  # NEVER: no SYN seen
     ],
     align=True,
 )
@@ -148,9 +148,9 @@ META = np.dtype(
         ("lost_series", "i8"),
         # settings
         ("idle_ns", "i8"),
+        ("seed", "i8"),  # of all hashes
         # timeline
         ("any_time", "i8"),
-        ("bin_base", "i8"),  # first bin, in widths
         ("bin_width", "i8"),
         ("min_ns", "i8"),
         ("max_ns", "i8"),

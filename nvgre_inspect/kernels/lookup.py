@@ -10,22 +10,10 @@ from dissectors import encaps as E
 from dissectors import offsets as O
 from nvgre_inspect.kernels.codes import PATH_ITEMS
 from nvgre_inspect.kernels.compiled import inner, jit
+from nvgre_inspect.kernels.hashing import hashed, mix, mix_wide
 from nvgre_inspect.kernels.headers import u32
 
 PATH_MPLS = 1
-
-
-@inner
-def mix(h, value):
-    """One step of a 32-bit hash; the same numbers compiled and not."""
-    h = (int(h) ^ int(value)) * 0x9E3779B1 & 0xFFFFFFFF
-    return h ^ h >> 15
-
-
-@inner
-def mix_wide(h, value):
-    """Mix in a signed 64-bit number."""
-    return mix(mix(h, value & 0xFFFFFFFF), value >> 32 & 0xFFFFFFFF)
 
 
 @jit
@@ -91,9 +79,10 @@ def is_virtual(kind):
 @inner
 def find_stack(m, stacks, hashes, index, r, n, chosen):
     """The stack of the layers `chosen[:n]` of a record."""
-    h = n
+    h = mix(m.seed, n)
     for j in range(n):
         h = mix(mix(h, int64(r.layer_kind[chosen[j]])), int64(r.layer_id[chosen[j]]))
+    h = hashed(h)
     mask = len(index) - 1
     at = h & mask
     while index[at] >= 0:
@@ -126,9 +115,10 @@ def find_stack(m, stacks, hashes, index, r, n, chosen):
 @inner
 def find_address(m, addresses, hashes, index, family, words):
     """The row of an underlay address."""
-    h = mix(family, 1)
+    h = mix(m.seed, family)
     for j in range(4):
         h = mix(h, int64(words[j]))
+    h = hashed(h)
     mask = len(index) - 1
     at = h & mask
     while index[at] >= 0:
@@ -169,14 +159,14 @@ def is_higher(a, b):
 
 
 @inner
-def tunnel_hash(encap, family, low, high):
+def tunnel_hash(m, encap, family, low, high):
     """Hash of a tunnel by its encapsulation and its addresses in order."""
-    h = mix(encap, family)
+    h = mix(mix(m.seed, encap), family)
     for j in range(4):
         h = mix(h, int64(low[j]))
     for j in range(4):
         h = mix(h, int64(high[j]))
-    return h
+    return hashed(h)
 
 
 @inner
@@ -229,7 +219,7 @@ def find_path(m, paths, hashes, index, buf, base, r):
         p["item"][j] = 0
     at = base + int64(r.path_off)
     n = 0
-    h = kind
+    h = mix(m.seed, kind)
     skip = False
     for k in range(int64(r.path_n)):
         if kind == PATH_MPLS:
@@ -249,7 +239,7 @@ def find_path(m, paths, hashes, index, buf, base, r):
                 h = mix(h, word)
         n += 1
     p.n = n
-    h = mix(h, n)
+    h = hashed(mix(h, n))
     mask = len(index) - 1
     place = h & mask
     while index[place] >= 0:
@@ -279,9 +269,9 @@ def _same_path(a, b):
 
 
 @inner
-def flow_key_hash(r, stack, tunnel):
+def flow_key_hash(m, r, stack, tunnel):
     """Hash of a flow's key: that of the record, with the tenant."""
-    return mix(mix(int64(r.flow_hash), stack), tunnel + 1)
+    return hashed(mix(mix(mix(m.seed, int64(r.flow_hash)), stack), tunnel + 1))
 
 
 @inner
@@ -331,8 +321,8 @@ def _same_words(a, b):
 @inner
 def find_placement(m, placements, hashes, index, flow, side, tunnel, pa_src, pa_dst, flow_id, path, make):
     """The row of a placement; -2: there is none and `make` is false."""
-    h = mix(mix(mix(flow, tunnel + 1), pa_src + 1), side)
-    h = mix(mix_wide(h, flow_id), path + 1)
+    h = mix(mix(mix(mix(m.seed, flow), tunnel + 1), pa_src + 1), side)
+    h = hashed(mix(mix_wide(h, flow_id), path + 1))
     mask = len(index) - 1
     at = h & mask
     while index[at] >= 0:
@@ -374,9 +364,10 @@ def find_placement(m, placements, hashes, index, flow, side, tunnel, pa_src, pa_
 @inner
 def find_endpoint(m, endpoints, hashes, index, encap, vsid, tunnel, mac, family, ip, ns):
     """The row of an endpoint."""
-    h = mix_wide(mix_wide(mix(mix(encap, tunnel + 1), family), vsid), mac)
+    h = mix_wide(mix_wide(mix(mix(mix(m.seed, encap), tunnel + 1), family), vsid), mac)
     for j in range(4):
         h = mix(h, int64(ip[j]))
+    h = hashed(h)
     mask = len(index) - 1
     at = h & mask
     while index[at] >= 0:
@@ -423,7 +414,7 @@ def is_endpoint(e, encap, vsid, tunnel, mac, family, ip):
 @inner
 def find_series(m, series, hashes, index, encap, vsid, tunnel):
     """The row of a line of the timeline."""
-    h = mix_wide(mix(encap, tunnel + 1), vsid)
+    h = hashed(mix_wide(mix(mix(m.seed, encap), tunnel + 1), vsid))
     mask = len(index) - 1
     at = h & mask
     while index[at] >= 0:
@@ -450,7 +441,7 @@ def note_anomalies(m, rows, hashes, index, mask_of_frame, tunnel, encap, vsid, f
     for code in range(63):
         if not mask_of_frame >> code & 1:
             continue
-        h = mix(code, tunnel + 1)
+        h = hashed(mix(mix(m.seed, code), tunnel + 1))
         at = h & mask
         row = int64(-1)
         while index[at] >= 0:

@@ -22,7 +22,7 @@ def find_tunnel(
     side = 1 if K.is_higher(src, dst) else 0
     low = dst if side else src
     high = src if side else dst
-    h = K.tunnel_hash(encap, family, low, high)
+    h = K.tunnel_hash(m, encap, family, low, high)
     row = K.find_tunnel(tunnels, hashes, index, addresses, h, encap, family, low, high)
     if row >= 0:
         return row, side
@@ -90,7 +90,7 @@ def new_flow(f, conn, r, stack, full_stack, tunnel):
     f.last_ns = r.ts_ns
     f.handshake_rtt_ns = -1
     conn.series = -1
-    conn.syn_ns = -1
+    conn.syn_ns = C.NEVER
     for k in range(2):
         f.mss[k] = -1
         f.window_scale[k] = -1
@@ -253,7 +253,7 @@ def _note_pa(m, e, row, pa, pas, pa_next, pa_head):
 def count_bin(m, bins, row, r, packets, count, resent):
     """Step 9."""
     timeline.fit(m, bins, r.ts_ns)
-    line = bins[row, r.ts_ns // m.bin_width - m.bin_base]
+    line = bins[row, r.ts_ns // m.bin_width & timeline.LAST_BIN]
     line[0] += packets
     line[1] += count
     line[2] += r.wire_len

@@ -318,7 +318,7 @@ def _advance(f, conn, r, s, o, flags, payload, fresh, other_seen):
             if (
                 f.state == C.SYN_RECEIVED
                 and f.handshake_rtt_ns < 0
-                and conn.syn_ns >= 0
+                and conn.syn_ns != C.NEVER
                 and conn.isn[o] >= 0
                 and after(r.tcp_ack, conn.isn[o]) == 1
                 and r.ts_ns >= conn.syn_ns
