@@ -14,6 +14,7 @@ from typing import Any
 
 from record_view import Value, View
 from tshark import Row
+from tshark_view import QUOTING
 
 from dissectors import anomalies, offsets
 from nvgre_inspect.model.record import MAX_IP
@@ -99,9 +100,6 @@ def is_stated_zero(ours: list[Value], theirs: list[Value]) -> bool:
 #: Of more headers than a record has room for, the first ones that it keeps (and the last).
 _KEPT = MAX_IP - 1
 
-#: Both decode an ICMP message. What it quotes is no part of the stack here, and compared as a quote.
-QUOTING = ("icmp", "icmpv6")
-
 BEYOND = (
     Beyond("wlan", "IEEE 802.11 inside GRE (Aruba)", "zeek/tunnels__gre-aruba.pcap"),
     Beyond("cmd", "Cisco metadata", "tcpdump/various_gre.pcap"),
@@ -115,6 +113,9 @@ BEYOND = (
     Beyond("openflow", "OpenFlow, which carries packets in messages", "tcpdump/of10_s4810.pcap"),
     Beyond("sflow", "sFlow, which carries the first bytes of sampled packets", "tcpdump/sflow-print-v6.pcap"),
 )
+
+#: Layers of tshark at which we stop.
+STOPS = frozenset((*QUOTING, *(entry.layer for entry in BEYOND)))
 
 #: Packets whose record has a fraction of a second or more, of those whose time differs.
 _FRACTIONS = {

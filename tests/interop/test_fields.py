@@ -20,13 +20,13 @@ import record_view
 import tshark
 import tshark_fields
 import tshark_view
-from differences import BEYOND, DIFFERENCES, QUOTING, Case
+from differences import BEYOND, DIFFERENCES, STOPS, Case
+from tshark_view import QUOTING
 
 from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.record import RECORD
 from nvgre_inspect.reference.decode import decode
 
-_STOPS = frozenset((*QUOTING, *(entry.layer for entry in BEYOND)))
 _SHOWN = 10
 #: What tshark says of a file whose link type it does not know; we read it and count its packets.
 _UNKNOWN_TO_TSHARK = ("contains record data that", "isn't a capture file in a format")
@@ -104,7 +104,7 @@ def cases(path: Path) -> Iterator[Case]:
         for i, record in enumerate(record_view.as_dicts(records)):
             row = rows[number]
             number += 1
-            layers = tshark_view.layers(row, _STOPS)
+            layers = tshark_view.layers(row, STOPS)
             ours, theirs = record_view.view(batch.frame(i), record), tshark_view.view(row, layers)
             derived_view.compare(record, row, layers, ours, theirs)
             yield Case(capture, number, record, row, layers, ours, theirs)

@@ -41,6 +41,8 @@ _NEXT_HEADERS = {
     offsets.IPPROTO_HIP: "hip.proto",
 }
 _GRE_ERSPAN = (offsets.ETHERTYPE_ERSPAN2, offsets.ETHERTYPE_ERSPAN3)
+#: Both decode an ICMP message; what it quotes is no part of the stack.
+QUOTING = ("icmp", "icmpv6")
 _VXLAN_I = 0x0800
 _ECHO = {"icmp": (offsets.ICMP_ECHO, offsets.ICMP_ECHO_REPLY), "icmpv6": (128, 129)}
 
