@@ -148,7 +148,7 @@ def load_entry_points() -> list[Dissector]:
     for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         try:
             loaded = point.load()
-        except (ImportError, SyntaxError, AttributeError, NameError, TypeError, ValueError) as error:
+        except _MISTAKES as error:
             raise DissectorError(f"installed dissector {point.name}: {_reason(error)}") from error
         result += _checked(loaded, f"installed dissector {point.name}")
     return result
@@ -165,6 +165,8 @@ def load_file(path: str | Path) -> list[Dissector]:
 def _import_file(path: Path) -> ModuleType:
     import importlib.util
 
+    if not path.exists():
+        raise DissectorError(f"{path}: no such file")
     # A name of its own, so that a file called struct.py does not become the module struct.
     spec = importlib.util.spec_from_file_location(f"nvgre_inspect_dissector_{path.stem}", path)
     if spec is None or spec.loader is None:
@@ -172,17 +174,25 @@ def _import_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except (
-        ImportError,
-        OSError,
-        SyntaxError,
-        AttributeError,
-        NameError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _MISTAKES as error:
         raise DissectorError(f"{path}: {_reason(error)}") from error
     return module
+
+
+#: What a module may raise while it is imported, apart from what is meant to end the process.
+_MISTAKES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 def _reason(error: BaseException) -> str:

@@ -16,8 +16,7 @@ from nvgre_inspect.cli.progress import ProgressLine
 from nvgre_inspect.cli.text import counted, escape
 
 if TYPE_CHECKING:
-    from nvgre_inspect.flows.filter import Filter, FilterError
-    from nvgre_inspect.model.snapshot import Snapshot
+    from nvgre_inspect.flows.filter import Filter
     from nvgre_inspect.session import Session
 
 
@@ -50,7 +49,7 @@ def opened(
     """As `analysed`, but nothing is read yet."""
     from nvgre_inspect.session import SessionOptions, open_session
 
-    check_files(arguments.files)
+    check_files(arguments)
     options = settings.options
     asked = SessionOptions(
         interface=arguments.interface,
@@ -79,10 +78,13 @@ def conclude(session: Session, arguments: argparse.Namespace, *, damage_shown: b
     return DAMAGED if session.damage else DONE
 
 
-def no_packets(snapshot: Snapshot) -> str:
+def no_packets(session: Session) -> str:
     """Why there is nothing: the input is empty, or nothing of it was to be counted."""
-    packets = int(snapshot.captures["packets"].sum())
-    return f"none of {counted(packets, 'packet')} matches -R and --interface" if packets else "no packets"
+    packets = int(session.captures["packets"].sum())
+    if not packets:
+        return "no packets"
+    asked = {"-R": session.options.read_filter, "--interface": session.options.interface}
+    return f"none of {counted(packets, 'packet')} matches {' and '.join(name for name in asked if asked[name])}"
 
 
 def say(sentence: str) -> None:
@@ -103,15 +105,13 @@ def explained() -> Iterator[None]:
         raise CommandError(f"nvgre-inspect: {error}", USAGE) from None
     except CaptureError as error:
         raise CommandError(f"nvgre-inspect: {error}", FAILED) from None
-    except _filter_error() as error:
+    except ValueError as error:
+        # Loaded with its grammar, 0.1 s that most runs do not need.
+        from nvgre_inspect.flows.filter import FilterError
+
+        if not isinstance(error, FilterError):
+            raise
         raise CommandError(error.render(), USAGE) from None
-
-
-def _filter_error() -> type[FilterError]:
-    """Loaded with its grammar (0.1 s) by what raises it, so not before something was raised."""
-    from nvgre_inspect.flows.filter import FilterError
-
-    return FilterError
 
 
 def row_filter(text: str | None, table: str) -> Filter | None:
@@ -124,16 +124,20 @@ def row_filter(text: str | None, table: str) -> Filter | None:
         return compile_filter(text, table=table)
 
 
-def check_files(files: list[str]) -> None:
+def check_files(arguments: argparse.Namespace) -> None:
     """Before anything is read: every file is there; where one is not, perhaps a command was meant."""
-    from nvgre_inspect.cli.parser import build  # which imports the commands, which import this module
-
+    files: list[str] = arguments.files
     for name in files:
-        if name == "-" or Path(name).exists():
-            continue
-        hint = ""
-        if name == files[0] and name.isalpha():
-            hint = nearest(name, build()[1]).replace("mean", "mean the command")
-        raise CommandError(f"nvgre-inspect: {name}: no such file{hint}", FAILED)
+        if name != "-" and not Path(name).exists():
+            meant = _command_like(name) if name == files[0] and arguments.command == "summary" else ""
+            raise CommandError(f"nvgre-inspect: {name}: no such file{meant}", FAILED)
     if files.count("-") > 1:
         raise CommandError("nvgre-inspect: standard input (-) can be read only once", USAGE)
+
+
+def _command_like(name: str) -> str:
+    from nvgre_inspect.cli.parser import build  # which imports the commands, which import this module
+
+    if name == "help":
+        return "; did you mean --help?"
+    return nearest(name, build()[1]).replace("mean", "mean the command") if name.isalpha() else ""

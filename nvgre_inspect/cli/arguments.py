@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import NoReturn
 
 from nvgre_inspect.cli.errors import USAGE, CommandError, nearest
@@ -38,12 +39,21 @@ class Parser(argparse.ArgumentParser):
         """End with a usage error."""
         raise CommandError(f"{self.prog}: {message} (see {self.prog} --help)", USAGE)
 
-    def unknown(self, words: list[str]) -> NoReturn:
-        """End with a usage error about words that no option and no argument took."""
-        word = words[0]
-        if word.startswith("-"):
+    def unknown(self, words: list[str], commands: Mapping[str, Parser]) -> NoReturn:
+        """End with a usage error about words that no option and no argument took; `commands` may know them."""
+        word = words[0].partition("=")[0]
+        if not word.startswith("-"):
+            self.error(f"{word}: one argument too many")
+        takers = [name for name, command in commands.items() if word in command._option_string_actions]
+        if not takers:
             self.error(f"unknown option {word}{nearest(word, self._option_string_actions)}")
-        self.error(f"{word}: one argument too many")
+        if word == "-Y":
+            self.error(
+                "-Y FILTER selects rows of one table: nvgre-inspect flows FILE -Y FILTER; here -R FILTER counts "
+                "only packets that match"
+            )
+        of = takers[0] if len(takers) == 1 else f"{', '.join(takers[:-1])} and {takers[-1]}"
+        self.error(f"{word} is an option of {of}")
 
     def synopsis(self) -> str:
         """`nvgre-inspect dissect FILE NUMBER [options]`."""
@@ -71,7 +81,9 @@ def add_files(parser: Parser) -> None:
         "-R", dest="read_filter", metavar="FILTER", help="count only packets that match (Wireshark's syntax)"
     )
     group.add_argument("-c", dest="count", metavar="COUNT", type=positive, help="stop after COUNT packets of the input")
-    group.add_argument("--interface", metavar="NAME", help="only packets of this interface (name or number)")
+    group.add_argument(
+        "--interface", metavar="NAME", type=nonempty, help="only packets of this interface, by name or number"
+    )
     group.add_argument(
         "--idle-timeout",
         metavar="SECONDS",
@@ -139,7 +151,11 @@ def add_output(parser: Parser) -> None:
         formats.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=meaning)
     add_time(group)
     group.add_argument(
-        "-o", dest="output", metavar="PATH", help="write there (- is stdout); .csv .json .jsonl .parquet set the format"
+        "-o",
+        dest="output",
+        metavar="PATH",
+        type=nonempty,
+        help="write there (- is stdout); .csv .json .jsonl .parquet set the format",
     )
     group.add_argument("--force", action="store_true", help="overwrite an existing file")
 
@@ -149,6 +165,20 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of packets")
     return int(text)
+
+
+def packet_number(text: str) -> int:
+    """The type of an argument that names a packet."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a packet's number, which are counted from 1")
+    return int(text)
+
+
+def nonempty(text: str) -> str:
+    """The type of an argument that is a name: an unset variable of a script's is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("a name is needed, not an empty text")
+    return text
 
 
 def _seconds(text: str) -> float:

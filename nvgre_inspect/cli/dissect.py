@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli import analysis
-from nvgre_inspect.cli.arguments import Parser, add_decoding, add_words, positive
+from nvgre_inspect.cli.arguments import Parser, add_decoding, add_words, packet_number
 from nvgre_inspect.cli.terminal import Paint
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("dissect", help="one packet as a tree, and its bytes", description=DESCRIPTION)
     parser.add_argument("file", metavar="FILE", help="a capture, - for stdin")
-    parser.add_argument("number", metavar="NUMBER", type=positive, help="the packet's number, from 1")
+    parser.add_argument("number", metavar="NUMBER", type=packet_number, help="the packet's number, from 1")
     add_decoding(parser.add_argument_group("reading"))
     parser.add_argument("--json", action="store_true", help="layers and fields as one JSON object")
     add_words(parser)

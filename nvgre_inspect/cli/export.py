@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from nvgre_inspect.cli import analysis
-from nvgre_inspect.cli.arguments import Parser, add_files, add_words
+from nvgre_inspect.cli.arguments import Parser, add_files, add_words, nonempty
 
 DESCRIPTION = """\
 Write the per-tenant reports into a directory: captures.csv, tenants.csv, tunnels.csv,
@@ -19,10 +19,18 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("export", help="per-tenant reports into a directory", description=DESCRIPTION)
     add_files(parser)
     group = parser.add_argument_group("output")
-    group.add_argument("-o", dest="output", metavar="DIR", required=True, help="the directory; made if needed")
+    group.add_argument(
+        "-o", dest="output", metavar="DIR", type=_folder, required=True, help="the directory; made if needed"
+    )
     group.add_argument("--force", action="store_true", help="overwrite existing files")
     add_words(parser)
     parser.set_defaults(run=run)
+
+
+def _folder(text: str) -> str:
+    if text == "-":
+        raise argparse.ArgumentTypeError("several files are written, which standard output cannot take: name a folder")
+    return nonempty(text)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from nvgre_inspect.cli import terminal
 from nvgre_inspect.cli.arguments import Parser
@@ -29,15 +30,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except CommandError as error:
         _say(str(error))
+        _give_up(sys.stdout)
         return error.code
     except BrokenPipeError:
         return _closed_pipe()
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
-        # What a command did not expect of the file system: disk full, no rights, an I/O error.
-        where = f"{error.filename}: " if error.filename else ""
-        _say(f"nvgre-inspect: {where}{error.strerror or error}")
+        # What a command did not expect of the file system: disk full, no rights, an I/O error. Those without a name
+        # are of print: whatever else is written says what it is.
+        where = error.filename or "standard output cannot be written"
+        _say(f"nvgre-inspect: {where}: {error.strerror or error}")
+        _give_up(sys.stdout)
         return FAILED
     return code
 
@@ -47,10 +51,13 @@ def _run(words: list[str]) -> int:
     if not words:
         parser.print_help()
         return DONE
-    arguments, unknown = parser.parse_known_args(default_command_first(words, commands))
+    try:
+        arguments, unknown = parser.parse_known_args(default_command_first(words, commands))
+    except SystemExit:  # how argparse ends --help and --version, which it has printed
+        return DONE
     command: Parser = commands[arguments.command]
     if unknown:
-        command.unknown(unknown)
+        command.unknown(unknown, commands)
     code: int = arguments.run(arguments)
     return code
 
@@ -73,12 +80,17 @@ def _say(message: str) -> None:
 
 
 def _closed_pipe() -> int:
-    """Nobody reads any more: end without a word, and keep the interpreter from flushing into the pipe at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    """Nobody reads any more: end without a word."""
     for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+        _give_up(stream)
     return DONE
+
+
+def _give_up(stream: TextIO) -> None:
+    """If what is left in the stream cannot be written, keep the interpreter from trying again at exit."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli import terminal
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from nvgre_inspect.model.columns import Table
     from nvgre_inspect.reports.output import Writable
 
+#: Suffixes that promise what text for people is not; others are no promise.
+OTHER_FORMATS = {
+    *("arrow", "db", "feather", "html", "ods", "pcap", "pcapng", "sqlite", "tsv", "xls", "xlsx", "xml", "yaml", "yml"),
+    *("bz2", "gz", "lz4", "xz", "zip", "zst"),
+}
 #: Rows that become text at a time; the first of them decide the layout.
 TEXT_ROWS = 5_000
 
@@ -74,8 +80,14 @@ class Output:
     ) -> Output:
         """What the arguments ask for. Raises CommandError if it makes no sense."""
         path = arguments.output or "-"
-        suffix = path.rpartition(".")[2].lower()
-        kind = arguments.format or (suffix if suffix in FORMATS and path != suffix else None)
+        suffix = Path(path).suffix.lower().removeprefix(".")
+        kind = arguments.format or (suffix if suffix in FORMATS else None)
+        if kind is None and suffix in OTHER_FORMATS:
+            raise CommandError(
+                f"nvgre-inspect {table.name}: {path}: {suffix} is not written; {', '.join(FORMATS)} are, or .txt for a "
+                "table as on the terminal",
+                USAGE,
+            )
         if kind == "parquet" and path == "-" and terminal.is_terminal(sys.stdout):
             raise CommandError(
                 f"nvgre-inspect {table.name}: Parquet is binary: use -o PATH, or redirect the output", USAGE

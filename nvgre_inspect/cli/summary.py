@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli import analysis, terminal
 from nvgre_inspect.cli.arguments import Parser, add_files, add_time, add_words
-from nvgre_inspect.cli.errors import USAGE, CommandError
 from nvgre_inspect.cli.terminal import Paint
 from nvgre_inspect.cli.text import amount, counted, duration, escape
 from nvgre_inspect.model.columns import TABLES
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nvgre_inspect.config import Config
-    from nvgre_inspect.model.snapshot import Snapshot
+    from nvgre_inspect.session import Session
 
 DESCRIPTION = """\
 What a capture holds, at a glance: the file, its tenants, the largest flows and tunnels, and what
@@ -43,39 +42,32 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     add_files(parser)
     group = parser.add_argument_group("output")
     add_time(group)
-    # Taken to be refused with a sentence: the first thing a user of tshark tries.
-    parser.add_argument("-Y", dest="row_filter", help=argparse.SUPPRESS)
     add_words(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, and print the summary."""
-    if arguments.row_filter is not None:
-        raise CommandError(
-            "nvgre-inspect: -Y selects rows of one table, as in: nvgre-inspect flows FILE -Y FILTER; "
-            "-R FILTER counts only packets that match",
-            USAGE,
-        )
     settings = analysis.configuration(arguments)
     paint = Paint.choose(arguments.color or settings.options.color, sys.stdout)
     with analysis.analysed(arguments, settings) as session:
         time = arguments.time or settings.options.time
-        for line in lines(session.snapshot(), settings, time, paint, terminal.width(sys.stdout)):
+        for line in lines(session, settings, time, paint, terminal.width(sys.stdout)):
             print(line)
         # Damage is part of the summary: on a terminal once is enough.
         return analysis.conclude(session, arguments, damage_shown=terminal.is_terminal(sys.stdout))
 
 
-def lines(snapshot: Snapshot, settings: Config, time: str, paint: Paint, limit: int | None) -> Iterator[str]:
+def lines(session: Session, settings: Config, time: str, paint: Paint, limit: int | None) -> Iterator[str]:
     """The lines of the summary."""
     from nvgre_inspect.cli.layout import table
     from nvgre_inspect.cli.present import Presenter
 
+    snapshot = session.snapshot()
     captures = snapshot.captures
     yield from _files(captures, paint)
     if snapshot.state.frames == 0:
-        yield analysis.no_packets(snapshot)
+        yield analysis.no_packets(session)
         return
     tunnels, flows, findings = snapshot.tunnels, snapshot.flows, snapshot.findings
     for name, rows, by in (

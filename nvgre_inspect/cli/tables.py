@@ -15,7 +15,7 @@ from nvgre_inspect.model.columns import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nvgre_inspect.model.snapshot import Snapshot
+    from nvgre_inspect.session import Session
 
 #: Command, which is the table's name -> its line in `--help`, in the order of `--help`.
 COMMANDS = {
@@ -84,13 +84,13 @@ def run(arguments: argparse.Namespace) -> int:
             chunks = iter([ordered(rows, table, keys)])
         written = output.write(chunks, stream)
         if written == 0 and not arguments.quiet:
-            analysis.say(_nothing(session.snapshot(), table.name, total))
+            analysis.say(_nothing(session, table.name, total))
         return analysis.conclude(session, arguments)
 
 
-def _nothing(snapshot: Snapshot, name: str, total: int) -> str:
+def _nothing(session: Session, name: str, total: int) -> str:
     """Why nothing was shown: nothing there, or nothing that matches."""
     if total:
         return f"the filter matches none of {counted(total, name.removesuffix('s'), name)}"
-    frames = snapshot.state.frames
-    return f"no {name} in {counted(frames, 'packet')}" if frames else analysis.no_packets(snapshot)
+    frames = session.snapshot().state.frames
+    return f"no {name} in {counted(frames, 'packet')}" if frames else analysis.no_packets(session)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TextIO
 
 #: SGR parameters by meaning. The sixteen basic colours follow the user's own theme, light or dark.
@@ -64,7 +65,13 @@ def tenant_color(vsid: int) -> str:
 
 
 def prepare_streams() -> None:
-    """No character may end a command with an encoding error: what cannot be shown becomes `\\uNNNN`."""
+    """No character may end a command with an encoding error: what cannot be shown becomes `\\uNNNN`.
+
+    Streams that were closed by whoever started the command (`>&-`) lead nowhere.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (open as long as the process)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

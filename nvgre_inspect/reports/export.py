@@ -44,6 +44,9 @@ def export(
     paths = [folder / f"{name}.csv" for name in (*WHOLE, *tenants)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        raise CaptureError(f"{folder} cannot be made: {there} is a file, not a folder") from None
     except OSError as error:
         raise CaptureError(f"{folder} cannot be made: {error.strerror}") from None
     _check(paths, force, inputs)

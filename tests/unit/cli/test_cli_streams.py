@@ -2,14 +2,16 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from nvgre_inspect.session import Session
 
 from nvgre_inspect.cli import progress
+from nvgre_inspect.session import Session
 
 COMMAND = [sys.executable, "-m", "nvgre_inspect"]
 
@@ -43,6 +45,41 @@ def test_a_closed_pipe_ends_quietly(overlapping, words):
     assert (result.returncode, result.stderr) == (0, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize(
+    "words", [["--help"], ["man"], ["SAMPLE"], ["packets", "SAMPLE"], ["flows", "SAMPLE", "--csv"]]
+)
+def test_a_full_disk_behind_standard_output(overlapping, words):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [*COMMAND, *(str(overlapping) if word == "SAMPLE" else word for word in words)]
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, timeout=120, check=False)
+    assert result.returncode == 1
+    assert result.stderr.count(b"\n") == 1
+    assert b"standard output cannot be written" in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file descriptors of a POSIX system")
+@pytest.mark.parametrize(
+    ("closed", "words", "code"),
+    [(">&-", ["flows", "SAMPLE"], 0), (">&-", ["flows", "SAMPLE", "--csv"], 0), ("<&-", ["flows", "-"], 1)],
+)
+def test_closed_streams_lead_nowhere(overlapping, closed, words, code):
+    line = shlex.join([*COMMAND, *(str(overlapping) if word == "SAMPLE" else word for word in words)])
+    result = subprocess.run(f"{line} {closed}", shell=True, capture_output=True, timeout=120, check=False)
+    assert result.returncode == code
+    assert result.stderr.count(b"\n") == code
+    assert b"Traceback" not in result.stderr
+
+
+def test_a_folder_of_reports_in_the_place_of_a_file(run, overlapping, tmp_path):
+    (tmp_path / "file").touch()
+    for target in (tmp_path / "file", tmp_path / "file" / "reports"):
+        result = run("export", overlapping, "-o", target)
+        assert (result.code, result.out) == (1, "")
+        assert f"{tmp_path / 'file'} is a file, not a folder" in result.err
+
+
 def test_a_narrow_encoding_is_no_error(overlapping, tmp_path):
     config = tmp_path / "config.toml"
     config.write_text('[names.vsid]\n5001 = "Zürich"\n', encoding="utf-8")
@@ -68,7 +105,7 @@ def test_an_input_is_never_overwritten(run, overlapping, tmp_path):
     link = tmp_path / "link.csv"
     link.symlink_to(path)
     for target in (path, link):
-        result = run("tenants", path, "-o", target, "--force")
+        result = run("tenants", path, "--csv", "-o", target, "--force")
         assert result.code == 1
         assert "input" in result.err
     assert path.read_bytes() == overlapping.read_bytes()

@@ -23,7 +23,7 @@ def test_without_tunnels_the_summary_says_what_there_is(run, sample):
 def test_without_matching_packets_the_summary_says_so(run, sample):
     result = run(sample("fabric.pcapng"), "-R", "vsid == 1")
     assert result.code == 0
-    assert result.lines[-1] == "none of 2,299 packets matches -R and --interface"
+    assert result.lines[-1] == "none of 2,299 packets matches -R"
 
 
 def test_damage_is_in_the_summary(run, sample):

@@ -3,7 +3,6 @@
 import pytest
 
 from nvgre_inspect.cli import tables
-from nvgre_inspect.cli.main import main
 from nvgre_inspect.cli.parser import build, default_command_first
 
 
@@ -44,11 +43,19 @@ def test_a_value_of_sort_may_begin_with_a_dash():
         (["flows", "x", "--idle-timeout", "nan"], "'nan' is not a number of seconds"),
         (["flows", "x", "--fields", "a,,b"], "'a,,b' is not a list of columns as a,b,c"),
         (["flows", "x", "-t", "z"], "argument -t: invalid choice: 'z'"),
-        (["dissect", "x", "0"], "'0' is not a number of packets"),
+        (["dissect", "x", "0"], "'0' is not a packet's number"),
+        (["flows", "x", "-o", ""], "argument -o: a name is needed, not an empty text"),
+        (["flows", "x", "--interface", ""], "argument --interface: a name is needed, not an empty text"),
+        (["flows", "x", "-o", "flows.XLSX"], "flows.XLSX: xlsx is not written; csv, json, jsonl, parquet are"),
+        (["flows", "x", "-o", "flows.csv.gz"], "flows.csv.gz: gz is not written"),
+        (["export", "x", "-o", "-"], "argument -o: several files are written"),
         (["dissect", "x", "1", "2"], "nvgre-inspect dissect: 2: one argument too many"),
         (["export", "x"], "the following arguments are required: -o"),
         (["completion", "fish"], "invalid choice: 'fish'"),
-        (["-Y", "vsid == 1", "x"], "-Y selects rows of one table"),
+        (["-Y", "vsid == 1", "x"], "nvgre-inspect summary: -Y FILTER selects rows of one table"),
+        (["export", "x", "-o", "d", "-Y", "vsid == 1"], "-R FILTER counts only packets that match"),
+        (["x", "--fields=a"], "nvgre-inspect summary: --fields is an option of captures, tenants, "),
+        (["flows", "x", "--path"], "nvgre-inspect flows: --path is an option of config"),
     ],
 )
 def test_usage_errors(run, words, message):
@@ -79,17 +86,33 @@ def test_no_words_is_help(run):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["flows", "--help"], ["--version"]])
-def test_help_and_version(capsys, words):
-    with pytest.raises(SystemExit) as caught:
-        main(words)
-    assert caught.value.code == 0
-    assert "nvgre-inspect" in capsys.readouterr().out
+def test_help_and_version(run, words):
+    result = run(*words)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(("usage: nvgre-inspect", "nvgre-inspect "))
 
 
 def test_missing_file(run):
     result = run("flows", "nowhere.pcap")
     assert (result.code, result.out) == (1, "")
     assert result.err == "nvgre-inspect: nowhere.pcap: no such file\n"
+
+
+def test_help_is_an_option(run):
+    assert run("help").err == "nvgre-inspect: help: no such file; did you mean --help?\n"
+
+
+def test_no_command_is_suggested_where_one_was_given(run):
+    assert run("flows", "findingz").err == "nvgre-inspect: findingz: no such file\n"
+
+
+@pytest.mark.parametrize("words", [["-R", "vsid == 99"], ["--interface", "0", "-R", "vsid == 99"]])
+@pytest.mark.parametrize("command", [[], ["flows"]])
+def test_what_left_nothing_is_named(run, overlapping, command, words):
+    result = run(*command, overlapping, *words)
+    named = " and ".join(word for word in ("-R", "--interface") if word in words)
+    assert result.code == 0
+    assert f"packets matches {named}\n" in result.out + result.err
 
 
 def test_a_misspelt_command_is_a_missing_file(run):
@@ -158,6 +181,16 @@ def test_unknown_interface(run, overlapping):
     result = run("flows", overlapping, "--interface", "nosuch0")
     assert result.code in (1, 2)
     assert "nosuch0" in result.err
+
+
+@pytest.mark.parametrize("source", ["1/0", "x = (", "raise LookupError", "DISSECTORS = 5", ""])
+def test_a_dissector_that_fails(run, overlapping, tmp_path, source):
+    path = tmp_path / "mine.py"
+    path.write_text(source)
+    result = run("flows", overlapping, "--dissector", path)
+    assert (result.code, result.out) == (2, "")
+    assert str(path) in result.err
+    assert result.err.count("\n") == 1
 
 
 def test_a_dissector_that_is_not_there(run, overlapping):

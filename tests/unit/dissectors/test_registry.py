@@ -77,7 +77,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, source: str, message: str) ->
 
 
 def test_files_that_are_not_there_or_not_python(tmp_path: Path) -> None:
-    with pytest.raises(DissectorError, match="FileNotFoundError"):
+    with pytest.raises(DissectorError, match="no such file"):
         load_file(tmp_path / "missing.py")
     other = tmp_path / "notes.txt"
     other.write_text("DISSECTORS = []")
