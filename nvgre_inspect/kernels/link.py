@@ -161,7 +161,7 @@ def _cooked(buf, r, w, length, protocol_at, addr_len_at, addr_at, wide):
         mac = u48(buf, at + addr_at)
         r.src_mac = mac
         r.ca_mac = mac
-    w.ca_mac = 0
+        w.ca_mac = 0
     kind = u16(buf, at + protocol_at)
     w.off += length
     if kind < O.ETHERTYPE_MIN:

@@ -112,8 +112,8 @@ class Frames:
         self._position = 0
 
     def add(self, at_us: float, *fields: Fields, data: bytes = b"", **more: Any) -> None:
-        """One frame; later dictionaries and keywords win."""
-        self.add_at(EPOCH_NS + round(at_us * US), *fields, data=data, **more)
+        """One frame; later dictionaries and keywords win. `ts_ns` takes the place of `at_us`."""
+        self.add_at(more.pop("ts_ns", EPOCH_NS + round(at_us * US)), *fields, data=data, **more)
 
     def add_at(self, ts_ns: int, *fields: Fields, data: bytes = b"", **more: Any) -> None:
         """One frame at a time that is not relative to EPOCH_NS."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -12,10 +10,10 @@ from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.model.state import State
 from nvgre_inspect.reference.account import Accountant
 from tests.builders.conversation import account
+from tests.builders.fragments import CA1, CA2, PA1, PA2, THERE, UNDERLAY, both, inner, outer_first, outer_later
 from tests.builders.records import (
     TCP,
     UDP,
-    Fields,
     Frames,
     fragment_fields,
     ip_packet,
@@ -25,9 +23,6 @@ from tests.builders.records import (
     tunnel,
 )
 
-PA1, PA2, CA1, CA2 = "192.0.2.1", "192.0.2.2", "10.0.0.1", "10.0.0.2"
-THERE = tunnel(PA1, PA2)
-UNDERLAY = 1 << anomalies.UNDERLAY_FRAGMENT
 ALONE = 1 << anomalies.FRAGMENT_WITHOUT_FIRST
 TIMEOUT_US = 30e6
 
@@ -35,33 +30,6 @@ TIMEOUT_US = 30e6
 @pytest.fixture
 def frames() -> Frames:
     return Frames()
-
-
-def outer_first(frames: Frames, at_us: float, ident: int, *, length: int = 1000, **more: Any) -> None:
-    """The first fragment of an NVGRE packet: 900 of its `length` bytes are the tenant's."""
-    fields = THERE | ip_packet(CA1, CA2, UDP, 5, 6) | fragment_fields(ident, 0, length, more=True)
-    fields |= {"anomalies": UNDERLAY, "n_ip": 2, "inner_len": 900, "wire_len": length + 34, "ca_mac": 5}
-    frames.add(at_us, fields, data=ipv4_header(PA1, PA2, 47), **more)
-
-
-def outer_later(
-    frames: Frames, at_us: float, ident: int, offset: int, length: int, *, last: bool = True, **more: Any
-) -> None:
-    """A later fragment of it: nothing inside can be read."""
-    fields = ip_packet(PA1, PA2, 47) | fragment_fields(ident, offset, length, more=not last)
-    data = ipv4_header(PA1, PA2, more.pop("outer_protocol", 47))
-    frames.add(at_us, fields | {"n_ip": 1, "wire_len": length + 34, "ca_mac": 77}, data=data, **more)
-
-
-def inner(
-    frames: Frames, at_us: float, ident: int, offset: int, length: int, *, last: bool = False, **more: Any
-) -> None:
-    """A fragment of a tenant's UDP packet, in NVGRE."""
-    ports = (5, 6) if offset == 0 else (-1, -1)
-    fields = tunnel(PA1, PA2, vsid=more.pop("vsid", 5001)) | ip_packet(CA1, CA2, UDP, *ports)
-    fragmented = fragment_fields(ident, offset, length, more=not last, layers=1) | {"frag_a_ip": 1}
-    data = ipv4_header(PA1, PA2, 47) + ipv4_header(CA1, CA2, UDP) + more.pop("behind", b"")
-    frames.add(at_us, fields, fragmented, data=data, n_ip=2, ip_off=(0, 20), inner_len=length, **more)
 
 
 def codes(state: State) -> dict[int, int]:
@@ -265,16 +233,6 @@ def test_fragments_of_the_underlays_own_packets(frames: Frames) -> None:
 
 
 # --- both at once --------------------------------------------------------------------------------------------------
-
-
-def both(frames: Frames, at_us: float, outer_ident: int, inner_ident: int, inner_offset: int) -> None:
-    """A first underlay fragment that holds (the beginning of) an inner fragment."""
-    ports = (5, 6) if inner_offset == 0 else (-1, -1)
-    fields: Fields = THERE | ip_packet(CA1, CA2, UDP, *ports)
-    fields |= fragment_fields(outer_ident, 0, 1000, more=True)
-    fields |= fragment_fields(inner_ident, inner_offset, 1100, more=inner_offset == 0, which="b", layers=1)
-    data = ipv4_header(PA1, PA2, 47) + ipv4_header(CA1, CA2, UDP)
-    frames.add(at_us, fields, data=data, anomalies=UNDERLAY, n_ip=2, ip_off=(0, 20), inner_len=900, wire_len=1034)
 
 
 def test_inner_fragments_that_are_fragmented_again(frames: Frames) -> None:
