@@ -17,6 +17,12 @@ from typing import ClassVar, Final, Literal, get_args
 
 from dissectors import encaps, offsets
 
+#: Dissectors of this project that need no rules of their own in the walk: "module:NAME" of a sequence of
+#: `registry.Dissector`. Named, not imported: most runs need none of the classes.
+IN_TREE: tuple[str, ...] = ()
+#: Under which installed packages name theirs.
+ENTRY_POINT_GROUP: Final = "nvgre_inspect.dissectors"
+
 Next = Literal["ethernet", "ip", "ipv4", "ipv6", "ethertype", "stop"]
 
 #: Number of each `Next` in `FixedHeader.row`.
@@ -104,6 +110,13 @@ class FixedHeader:
             next_code,
             self.next_offset,
         )
+
+
+def has_plugins() -> bool:
+    """Whether there are dissectors besides the built-in rules and the user's files."""
+    from importlib.metadata import entry_points
+
+    return bool(IN_TREE) or bool(entry_points(group=ENTRY_POINT_GROUP))
 
 
 def _default_udp() -> bytes:

@@ -4,7 +4,7 @@ A `Dissector` ties a `Header` class to EtherTypes, IP protocols and ports. It al
 with a `FixedHeader` it is an encapsulation of its own, with a name in the `encap` column, that both
 decoders look through (docs/adding-a-protocol.md). They come from three places, later ones win:
 
-- `IN_TREE` below: protocols that are part of this project;
+- `dispatch.IN_TREE`: protocols that are part of this project;
 - installed packages, by entry points of the group `nvgre_inspect.dissectors`;
 - files named on the command line (`--dissector FILE`), whose `DISSECTORS` is a sequence of `Dissector`.
 
@@ -13,18 +13,17 @@ Loading a dissector runs its code, as importing any module does.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from dissectors import encaps, offsets, routing
+from dissectors import dispatch, encaps, offsets, routing
 from dissectors.base import Header
 from dissectors.dispatch import DispatchTables, FixedHeader
 from dissectors.igmp import IGMP
 from dissectors.walk_core import Leaves
-
-ENTRY_POINT_GROUP = "nvgre_inspect.dissectors"
 
 
 class DissectorError(ValueError):
@@ -64,9 +63,6 @@ class Dissector:
         """The encapsulation's, else the class's."""
         return self.fixed.name if self.fixed else self.header.__name__
 
-
-#: Protocols of this project that need no rules of their own in the walk: one line each.
-IN_TREE: tuple[Dissector, ...] = ()
 
 _LEAVES = Leaves(
     ethertype=routing.ETHERTYPES,
@@ -126,7 +122,7 @@ def build(files: Iterable[str | Path] = (), decode_as: Iterable[str] = (), *, en
     DissectorError (a ValueError) for a dissector, ValueError for a rule; both with one line for the user.
     """
     registry = Registry()
-    dissectors = list(IN_TREE)
+    dissectors = load_in_tree()
     if entry_points:
         dissectors += load_entry_points()
     for file in files:
@@ -139,13 +135,22 @@ def build(files: Iterable[str | Path] = (), decode_as: Iterable[str] = (), *, en
     return Registry(tables, registry.leaves)
 
 
+def load_in_tree() -> list[Dissector]:
+    """The dissectors that `dispatch.IN_TREE` names."""
+    result: list[Dissector] = []
+    for name in dispatch.IN_TREE:
+        module, _, attribute = name.partition(":")
+        result += _checked(getattr(importlib.import_module(module), attribute), name)
+    return result
+
+
 def load_entry_points() -> list[Dissector]:
     """The dissectors of installed packages: each entry point is a Dissector or a sequence of them."""
     # Imported here, because it takes 20 ms, which a Registry without plug-ins should not cost.
     import importlib.metadata
 
     result: list[Dissector] = []
-    for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+    for point in importlib.metadata.entry_points(group=dispatch.ENTRY_POINT_GROUP):
         try:
             loaded = point.load()
         except _MISTAKES as error:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dissectors.registry import Registry, build
+from dissectors import dispatch
 from nvgre_inspect.capture import CaptureError, First, Merge, linktype_name, merge, open_capture
 from nvgre_inspect.engine.run import WHICH, Engine, Which
 from nvgre_inspect.model.account_options import AccountOptions
@@ -31,7 +32,7 @@ from nvgre_inspect.model.snapshot import Snapshot
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dissectors.dispatch import DispatchTables
+    from dissectors.registry import Registry
     from dissectors.stack import Stack
     from nvgre_inspect.capture import CaptureReader
     from nvgre_inspect.flows.filter import Filter
@@ -112,8 +113,7 @@ class Session:
         self.options = options
         self._paths = list(paths)
         self._progress = progress
-        self._registry = _registry(options)
-        self._decode_options = _decode_options(options, self._registry.tables)
+        self._decode_options = _decode_options(options, self._dispatch_tables())
         self._read_filter = _compiled(options.read_filter, None)
         self._start_ns: int | None = None
         self._began = time.monotonic()
@@ -135,6 +135,28 @@ class Session:
         self._merge = merge(self._readers)
         count = self.options.count
         self._source: Merge | First = self._merge if count is None else First(self._merge, count)
+
+    @cached_property
+    def _registry(self) -> Registry:
+        """The dissectors: those that come with the project, installed ones, and the user's files."""
+        from dissectors.registry import build
+
+        try:
+            return build(self.options.dissectors, self.options.decode_as)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+
+    def _dispatch_tables(self) -> dispatch.DispatchTables:
+        """What ports and protocols announce. The classes of dissectors are loaded only where they have a say."""
+        if self.options.dissectors or dispatch.has_plugins():
+            return self._registry.tables
+        tables = dispatch.DispatchTables.DEFAULT
+        try:
+            for rule in self.options.decode_as:
+                tables = tables.decode_as(rule)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        return tables
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -516,15 +538,7 @@ def _compiled(text: str | None, table: str | None) -> Filter | None:
     return compile_filter(text, table=table)
 
 
-def _registry(options: SessionOptions) -> Registry:
-    """The dissectors: those that come with the project, installed ones, and the user's files."""
-    try:
-        return build(options.dissectors, options.decode_as)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
-def _decode_options(options: SessionOptions, tables: DispatchTables) -> DecodeOptions:
+def _decode_options(options: SessionOptions, tables: dispatch.DispatchTables) -> DecodeOptions:
     if options.gre_key not in GRE_KEYS:
         raise UsageError(f"--gre-key {options.gre_key!r} is none of {', '.join(GRE_KEYS)}")
     if not options.idle_timeout >= 0:

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from dissectors import encaps, registry
+from dissectors import dispatch, encaps, registry
 from dissectors.registry import Registry, load_file
 from dissectors.stack import dissect
 from nvgre_inspect.model.options import DecodeOptions
@@ -74,7 +76,10 @@ def test_as_an_installed_package(example: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_as_a_part_of_the_project(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "IN_TREE", tuple(load_file(example)))
+    module = ModuleType("l2tpv3_in_tree")
+    module.DISSECTORS = load_file(example)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(dispatch, "IN_TREE", ("l2tpv3_in_tree:DISSECTORS",))
     check(registry.build(entry_points=False))
 
 
