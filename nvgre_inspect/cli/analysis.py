@@ -90,7 +90,13 @@ def no_packets(session: Session) -> str:
 def say(sentence: str) -> None:
     """Words for people, on stderr, after all that was printed before."""
     sys.stdout.flush()
-    print(escape(sentence), file=sys.stderr)
+    text = escape(sentence)
+    limit = terminal.width(sys.stderr)
+    if limit is not None and len(text) > limit:
+        import textwrap
+
+        text = textwrap.fill(text, limit, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    print(text, file=sys.stderr)
 
 
 @contextmanager

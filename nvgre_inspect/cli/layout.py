@@ -1,7 +1,7 @@
 """Aligned columns for people: which fit the terminal, how wide each is, and the lines they make.
 
-Where nothing looks at the output directly (a pipe, a file) nothing is dropped and nothing is cut. On a terminal the
-least important columns are dropped first, then long texts are cut, so that no line wraps.
+Where nobody looks at the output directly (a pipe, a file) nothing is dropped and nothing is cut. On a terminal short
+forms are taken first, then the least important columns are dropped, then long texts are cut, so that no line wraps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nvgre_inspect.cli.text import cells, fit, pad
 
 GAP = "  "
 #: A flexible column is cut to this many cells before another column is dropped for its sake.
-FLEXIBLE_CELLS = 24
+FLEXIBLE_CELLS = 16
 #: The last resort, when only the most important columns are left.
 NARROWEST_CELLS = 6
 
@@ -34,6 +34,8 @@ class Cells:
     rank: int = 1
     #: Long text, which may be cut before other columns are dropped.
     flexible: bool = False
+    #: The same texts in a form that takes less room and may say less; None: there is none.
+    short: list[str] | None = None
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Layout:
     #: Nothing may be wider than this; None: no limit.
     limit: int | None
     dropped: list[str] = field(default_factory=list)
+    #: Positions of columns of which the short form is shown.
+    shortened: set[int] = field(default_factory=set)
 
     @classmethod
     def choose(cls, columns: Sequence[Cells], limit: int | None) -> Layout:
@@ -54,6 +58,8 @@ class Layout:
         layout._room_for_groups(columns)
         if limit is None:
             return layout
+        if layout._total(layout.widths) > limit:
+            layout._shorten(columns)
         while layout._least(columns) > limit and (victim := layout._victim(columns)) is not None:
             column = columns[victim]
             gone = [i for i in layout.shown if i == victim or (column.group and columns[i].group == column.group)]
@@ -67,6 +73,12 @@ class Layout:
         if self.limit is None:
             for i in self.shown:
                 self.widths[i] = max(self.widths[i], _natural(columns[i]))
+
+    def _shorten(self, columns: Sequence[Cells]) -> None:
+        for i, column in enumerate(columns):
+            if column.short is not None:
+                self.shortened.add(i)
+                self.widths[i] = _natural(column, column.short)
 
     def _room_for_groups(self, columns: Sequence[Cells]) -> None:
         """A group's heading stands over all of its columns; what they lack in width goes to the first."""
@@ -114,6 +126,9 @@ class Layout:
                 second = self.widths[wide[-2]] if len(wide) > 1 else floor
                 step = min(excess, max(self.widths[wide[-1]] - second, 1))
                 self.widths[wide[-1]] -= step
+        while self._total(self.widths) > limit and len(self.shown) > 1:
+            column = columns[self.shown.pop()]
+            self.dropped.append(" ".join(filter(None, (column.group, column.heading))))
 
     def head(self, columns: Sequence[Cells], paint: Paint) -> Iterator[str]:
         """The heading: a line for groups if there are any, and one for the columns."""
@@ -122,18 +137,24 @@ class Layout:
             yield _heading([(columns[first].group, self._span(all_), True) for first, all_ in groups], paint)
         yield _heading([(columns[i].heading, self.widths[i], columns[i].right) for i in self.shown], paint)
 
+    def _texts(self, columns: Sequence[Cells], i: int) -> list[str]:
+        short = columns[i].short if i in self.shortened else None
+        return columns[i].texts if short is None else short
+
     def rows(self, columns: Sequence[Cells], paint: Paint) -> Iterator[str]:
         """One line per row."""
         filled = [
-            _filled(columns[i].texts, columns[i].styles, self.widths[i], columns[i].right, paint) for i in self.shown
+            _filled(self._texts(columns, i), columns[i].styles, self.widths[i], columns[i].right, paint)
+            for i in self.shown
         ]
         for row in zip(*filled, strict=True):
             yield GAP.join(row).rstrip()
 
 
-def _natural(column: Cells) -> int:
-    length = len if all(map(str.isascii, column.texts)) else cells
-    return max(max(map(length, column.texts), default=0), cells(column.heading))
+def _natural(column: Cells, texts: Sequence[str] | None = None) -> int:
+    texts = column.texts if texts is None else texts
+    length = len if all(map(str.isascii, texts)) else cells
+    return max(max(map(length, texts), default=0), cells(column.heading))
 
 
 def _heading(parts: Sequence[tuple[str, int, bool]], paint: Paint) -> str:

@@ -8,7 +8,7 @@ end of a conversation, the two directions of a counter under one heading.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -53,10 +53,13 @@ class _Shown:
     group: str = ""
     right: bool = False
     flexible: bool = False
+    #: The short form of (rows, their texts), for where there is little room.
+    short: Callable[[pd.DataFrame, list[str]], list[str]] | None = None
 
     def __call__(self, rows: pd.DataFrame) -> Cells:
         texts, styles = self.texts(rows)
-        return Cells(self.heading, texts, styles, self.group, self.right, self.rank, self.flexible)
+        short = self.short(rows, texts) if self.short is not None else None
+        return Cells(self.heading, texts, styles, self.group, self.right, self.rank, self.flexible, short)
 
 
 class Presenter:
@@ -110,7 +113,9 @@ class Presenter:
                 continue
             elif name in ("src_ip", "dst_ip") and f"{name[:3]}_port" in self._table:
                 heading = "source" if name == "src_ip" else "destination"
-                yield _Shown(heading, partial(values.ends, side=name[:3]), self._rank(column))
+                # The info of a packet has the ports, or the identifier of a ping.
+                short = partial(_address_only, side=name[:3]) if self._table.name == "packets" else None
+                yield _Shown(heading, partial(values.ends, side=name[:3]), self._rank(column), short=short)
             elif name in ("src_port", "dst_port"):
                 continue
             else:
@@ -122,11 +127,26 @@ class Presenter:
     def _plain(self, column: Column) -> _Shown:
         base, _, direction = column.name.rpartition("_")
         paired = direction in ("fwd", "rev") and f"{base}_fwd" in self._table and f"{base}_rev" in self._table
+        packets = self._table.name == "packets"
         # Milliseconds say when a flow began; the order of packets takes all digits, as does --fields.
-        time = TimeFormat(self._time, None if self._table.name == "packets" or self._time in "de" else 3)
+        time = TimeFormat(self._time, None if packets or self._time in "de" else 3)
         if paired:
             return self._single(column, direction, self._rank(column), time, HEADINGS.get(base, base.replace("_", " ")))
         heading = HEADINGS.get(column.name, column.name.replace("_", " "))
-        return self._single(
+        shown = self._single(
             column, heading + (time.suffix if column.type is Type.TIME else ""), self._rank(column), time
         )
+        # As tcpdump shows it: packets of one capture seldom differ in the date.
+        return replace(shown, short=partial(_without_date, time)) if packets and column.type is Type.TIME else shown
+
+
+def _without_date(time: TimeFormat, _rows: pd.DataFrame, texts: list[str]) -> list[str]:
+    """`13:05:10.123`; times without a date are as short as they get."""
+    if not time.date_length:
+        return texts
+    end = time.date_length + len("13:05:10.123")
+    return [text[time.date_length : end] or text for text in texts]
+
+
+def _address_only(rows: pd.DataFrame, _texts: list[str], side: str) -> list[str]:
+    return values.by_category(rows[f"{side}_ip"], str)

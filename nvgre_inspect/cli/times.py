@@ -29,6 +29,11 @@ class TimeFormat:
         """What the heading has to say about the times below it."""
         return {"a": "", "ad": "", "d": " (delta)", "e": " (epoch)", "u": " (UTC)"}[self._style]
 
+    @property
+    def date_length(self) -> int:
+        """Characters that the date takes at the front of each text."""
+        return len("2026-01-02 ") if self._style in ("ad", "u") else 0
+
     def __call__(self, values: Sequence[int]) -> list[str]:
         """Text for each time; an unknown one is empty."""
         if not self._fixed and any(value % 1000 for value in values if value != UNKNOWN):

@@ -30,6 +30,8 @@ def test_flexible_text_is_cut_before_a_column_goes():
     lines = list(table(columns(), PLAIN, 64))
     assert lines[-1] == "  22  none                   5   88  underlay-fragment timestam…"
     assert max(map(cells, lines)) == 64
+    assert Layout.choose(columns(), 53).dropped == []
+    assert Layout.choose(columns(), 52).dropped == ["anomalies"]
 
 
 def test_least_important_go_first_and_groups_go_together():
@@ -49,6 +51,28 @@ def test_the_last_resort_cuts_what_matters_most_but_never_wraps():
     lines = list(table(wide, PLAIN, 30))
     assert max(map(cells, lines)) <= 30
     assert lines[1].count("…") == 2
+
+
+def test_where_nothing_else_helps_columns_on_the_right_go():
+    digits = [Cells(name, ["123456"], right=True, group="bytes") for name in ("fwd", "rev")]
+    wide = [Cells("source", ["192.0.2.100"]), *digits]
+    layout = Layout.choose(wide, 15)
+    assert (layout.shown, layout.dropped) == ([0, 1], ["bytes rev"])
+    assert max(map(cells, table(wide, PLAIN, 15))) <= 15
+
+
+def test_short_forms_come_before_anything_is_dropped():
+    pair = [
+        Cells("time", ["2026-01-02 13:05:10", "-"], ["dim", "dim"], short=["13:05:10", "-"]),
+        Cells("flow", ["1", "2"], rank=9),
+    ]
+    assert list(table(pair, PLAIN, 25)) == [
+        "time                 flow",
+        "2026-01-02 13:05:10  1",
+        "-                    2",
+    ]
+    assert list(table(pair, PLAIN, 24)) == ["time      flow", "13:05:10  1", "-         2"]
+    assert list(table(pair, PLAIN, 13)) == ["time", "13:05:10", "-"]
 
 
 def test_later_chunks_widen_a_pipe_and_are_cut_on_a_terminal():

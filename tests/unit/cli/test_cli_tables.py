@@ -2,6 +2,7 @@
 
 import csv
 import io
+import ipaddress
 import json
 import sys
 
@@ -211,3 +212,28 @@ def test_damage_is_said_and_has_its_code(run, sample):
 def test_both_engines_say_the_same(run, overlapping, engine):
     expected = run("flows", overlapping, "--csv").out
     assert run("flows", overlapping, "--csv", "--engine", engine).out == expected
+
+
+def test_packets_on_a_narrow_terminal(run, overlapping, monkeypatch):
+    monkeypatch.setattr(terminal, "width", lambda _stream: 80)
+    result = run("packets", overlapping, "-c", "5")
+    assert result.lines[0] == "number  time (UTC)    tenant      source    destination  protocol  info"
+    assert result.lines[5].startswith("     5  22:13:20.0")
+    assert "  10.0.0.1  " in result.lines[5]
+    assert max(map(len, result.lines)) <= 80
+    assert max(map(len, result.err.splitlines())) <= 80
+
+
+def test_packets_sort_by_address_as_numbers(run, sample):
+    found = rows(run("packets", sample("fabric.pcapng"), "--csv", "--sort", "src_ip", "-Y", "ip.version == 4").out)
+    addresses = [ipaddress.ip_address(row["src_ip"]) for row in found if row["src_ip"]]
+    assert [address.version for address in addresses] == sorted(address.version for address in addresses)
+    assert [address for address in addresses if address.version == 4] == sorted(
+        address for address in addresses if address.version == 4
+    )
+
+
+@pytest.mark.parametrize("name", ["captures", "packets"])
+def test_count_holds_in_every_table(run, sample, name):
+    found = rows(run(name, sample("fabric.pcapng"), "-c", "7", "--csv").out)
+    assert (int(found[0]["packets"]) if name == "captures" else len(found)) == 7
