@@ -125,8 +125,12 @@ class Engine:
         if self._which == "auto":
             self._which, batches = _decide(batches)
         if self._which == "kernels":
-            if self._on_compile is not None and not compiled.is_warm("decode", "account"):
-                self._on_compile()
+            if not compiled.is_warm("decode", "account"):
+                if self._on_compile is not None:
+                    self._on_compile()
+                from nvgre_inspect.engine.warm import compile_all
+
+                compile_all()
             from nvgre_inspect.engine.ledger import LedgerAccountant
 
             self._accountant = LedgerAccountant(self._account_options)
