@@ -1,11 +1,14 @@
 """The man page and the completion scripts: generated from the parser, and valid."""
 
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from nvgre_inspect.cli.main import main
+from nvgre_inspect.cli.man import EXIT_CODES
 from nvgre_inspect.cli.parser import build
 
 
@@ -20,8 +23,19 @@ def test_the_page_has_every_command_and_option(page):
     for name, command in commands.items():
         assert f".SS {name}" in page
         for option in command._option_string_actions:
-            if option not in ("-h", "--help") and not (name == "summary" and option == "-Y"):
+            if option not in ("-h", "--help"):
                 assert option.replace("-", "\\-") in page
+
+
+def test_docs_have_every_command_option_and_exit_code():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "commands.md").read_text(encoding="utf-8")
+    parser, commands = build()
+    options = {option for command in commands.values() for option in command._option_string_actions}
+    said = set(re.findall(r"(?<![\w-])--?[A-Za-z][a-z-]*", page))
+    assert options - {"-h", "--help"} <= said
+    assert said - options - set(parser._option_string_actions) == {"-bytes"}  # a value of --sort
+    assert [name for name in commands if f"`{name}" not in page] == []
+    assert re.findall(r"^\| (\d+) \|", page, re.MULTILINE) == [code for code, _ in EXIT_CODES]
 
 
 def test_groff_has_nothing_to_say_about_the_page(page):
