@@ -117,15 +117,17 @@ class Session:
         self._read_filter = _compiled(options.read_filter, None)
         self._start_ns: int | None = None
         self._began = time.monotonic()
-        #: A frame was looked for before anything was counted.
+        #: Something was read, if only to look for a frame.
         self._walked = False
+        #: Where some frames of a pipe are chosen: positions of all, batch by batch (the state has those of the chosen).
+        self._came: list[npt.NDArray[np.int64]] = []
         self._open()
         self._check_interface_early()
         self._engine = Engine(
             self._decode_options,
             AccountOptions(idle_timeout_ns=self._decode_options.idle_timeout_ns),
             which=_which(options.engine),
-            choose=self._choose if options.interface is not None or self._read_filter is not None else None,
+            choose=self._choose if self._chooses else None,
             on_compile=lambda: self._report("compiling"),
         )
         self._snapshot: Snapshot | None = None
@@ -161,18 +163,23 @@ class Session:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def read(self) -> Session:
-        """Read to the end. KeyboardInterrupt passes through; what was read until then can be used."""
-        for _ in self.steps():
-            pass
+        """Read to the end; once is enough. KeyboardInterrupt passes through; what was read until then can be used."""
+        if self._engine.uses_kernels is None:
+            for _ in self.steps():
+                pass
         return self
 
     def steps(self) -> Iterator[None]:
-        """Read on, batch by batch; `snapshot` may be asked for in between. Can be called once."""
+        """Read on, batch by batch; `snapshot` may be asked for in between. RuntimeError if that was begun before."""
+        if self._engine.uses_kernels is not None:
+            raise RuntimeError("the input is read once; open it again")
         if self._walked:
             self._start_again()
+        self._walked = True
         self._began = time.monotonic()
         preparing: threading.Thread | None = None
-        for _ in self._engine.process(self._source):
+        noted = self._chooses and not self._can_open_again
+        for _ in self._engine.process(self._noted(self._source) if noted else self._source):
             if preparing is None:
                 # Not before the first batch: until then kernels are loaded, which is imports too.
                 preparing = threading.Thread(target=_prepare_tables, name="nvgre-inspect-import", daemon=True)
@@ -197,6 +204,11 @@ class Session:
                 activity,
             )
         )
+
+    @property
+    def _chooses(self) -> bool:
+        """Whether some frames may not be counted."""
+        return self.options.interface is not None or self._read_filter is not None
 
     def _choose(self, batch: PacketBatch, records: npt.NDArray[np.void], first: int) -> npt.NDArray[np.bool_]:
         """Frames of the interface and the -R filter that were asked for."""
@@ -247,7 +259,7 @@ class Session:
 
     def table(self, name: str) -> pd.DataFrame:
         """A table by name; reads to the end first if nothing was read yet."""
-        self._need_read()
+        self.read()
         return self.snapshot().table(name)
 
     @property
@@ -290,10 +302,6 @@ class Session:
         """What is odd: one row per anomaly code and tunnel."""
         return self.table("findings")
 
-    def _need_read(self) -> None:
-        if self._engine.uses_kernels is None:
-            self.read()
-
     # --- packets -----------------------------------------------------------------------------------------------------
 
     def packets(self, filter: str | None = None) -> Iterator[pd.DataFrame]:  # noqa: A002 (the option's name)
@@ -302,7 +310,7 @@ class Session:
         Reads the input a second time, since a packet's flow is known only when all was counted.
         """
         chosen = _compiled(filter, "packets")
-        self._need_read()
+        self.read()
         return self._packets(chosen)
 
     def _packets(self, chosen: Filter | None) -> Iterator[pd.DataFrame]:
@@ -425,9 +433,16 @@ class Session:
                 for reader in readers:
                     reader.close()
             return
-        position = self.snapshot().state.frame_position
-        for start in range(0, len(position), _FRAMES_AGAIN):
-            yield _joined(self._merge, position[start : start + _FRAMES_AGAIN])
+        positions = np.concatenate(self._came) if self._came else self.snapshot().state.frame_position
+        positions = positions[:count]
+        for start in range(0, len(positions), _FRAMES_AGAIN):
+            yield _joined(self._merge, positions[start : start + _FRAMES_AGAIN])
+
+    def _noted(self, batches: Iterator[PacketBatch]) -> Iterator[PacketBatch]:
+        """The same batches, with a note of where their frames can be read again."""
+        for batch in batches:
+            self._came.append(batch.position)
+            yield batch
 
     # --- words -------------------------------------------------------------------------------------------------------
 
@@ -517,11 +532,11 @@ def _joined(source: Merge, positions: npt.NDArray[np.int64]) -> PacketBatch:
 
 
 def _open_all(paths: Sequence[str | Path], options: SessionOptions) -> list[CaptureReader]:
+    # Where all are regular files they can be opened again, so nothing of them needs to be kept.
+    keep = options.spool and not all(str(path) != "-" and Path(path).is_file() for path in paths)
     readers: list[CaptureReader] = []
     try:
         for number, path in enumerate(paths):
-            # Regular files can be opened again, so nothing of them needs to be kept.
-            keep = options.spool and not Path(path).is_file()
             readers.append(open_capture(path, file_number=number, spool=keep))
     except BaseException:
         for reader in readers:
