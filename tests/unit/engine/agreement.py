@@ -6,6 +6,7 @@ which is how the uncompiled ones are tested.
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ from nvgre_inspect.reference.account import Accountant
 from nvgre_inspect.reference.decode import decode
 from tests.builders.states import assert_arrays_equal, assert_states_equal
 from tests.unit.engine.random_frames import options_of, random_batch
+from tests.unit.engine.random_traffic import in_parts, random_caps, random_fragments, random_segments
 
 Records = npt.NDArray[np.void]
 
@@ -57,11 +59,14 @@ def accounted_alike(batches: Sequence[tuple[PacketBatch, Records]], options: Acc
 
 
 def main(seed: int, count: int) -> None:
-    """Random frames through both; how many."""
+    """`count` random frames, and as many random records, through both."""
     for number in range(6):
         batch = random_batch(seed + number, count // 6)
         records = decoded_alike(batch, options_of(number))
         accounted_alike([(batch, records)], AccountOptions(fragment_sets=20, pending_fragments=10))
+    rnd = random.Random(seed)
+    for make in (random_segments, random_fragments) * (count // 60):
+        accounted_alike(in_parts(*make(rnd, 30).take(), rnd), random_caps(rnd))
     print(count)
 
 

@@ -18,7 +18,7 @@ from tests.builders.records import Frames
 from tests.builders.states import assert_states_equal
 from tests.unit.engine.agreement import accounted_alike
 from tests.unit.engine.many import everything_new, many
-from tests.unit.engine.test_accountants_agree import in_parts, random_caps, random_fragments, random_segments
+from tests.unit.engine.random_traffic import in_parts, random_caps, random_fragments, random_segments
 
 ARRAYS = [field.name for field in fields(State) if field.name not in ("overflow", "bin_start_ns", "bin_width_ns")]
 
