@@ -9,6 +9,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from dissectors import encaps
 from nvgre_inspect.engine import ledger
 from nvgre_inspect.engine.ledger import LedgerAccountant
 from nvgre_inspect.model.account_options import AccountOptions
@@ -139,21 +140,33 @@ def test_hashes_are_of_this_process(segment):
         assert one != other, name
 
 
+def colliding(count: int) -> np.ndarray:
+    """Addresses that one step of 32 bits a word, without a seed, takes to a single hash: the last word is computed
+    from the others. (The index was once made so: each of these endpoints was found behind all the others.)
+    """
+
+    def mix(h: np.ndarray | int, value: np.ndarray | int) -> np.ndarray:
+        h = (np.uint64(h) ^ np.uint64(value)) * np.uint64(0x9E3779B1) & np.uint64(0xFFFFFFFF)
+        return h ^ h >> np.uint64(15)
+
+    h = mix(mix(mix(encaps.NVGRE, 0), 6), 5001)
+    for word in (0, 0xFFFFFFFF, 0xFFFFFFFF, 0, 0):  # the id's upper half, no MAC, two words of the address
+        h = mix(h, word)
+    third = np.arange(count, dtype=np.uint64)
+    before = mix(h, third)
+    last = before ^ np.uint64(0x12345678 * pow(0x9E3779B1, -1, 1 << 32) & 0xFFFFFFFF)
+    assert len(np.unique(mix(before, last))) == 1
+    return np.stack([np.zeros_like(third), np.zeros_like(third), third, last], axis=1).astype(np.uint32)
+
+
 @pytest.mark.parametrize(
     "addresses",
     [
         np.arange(1, 40_001, dtype=np.uint32)[:, None] * np.array([0, 0, 0, 1], np.uint32),
         np.arange(1, 40_001, dtype=np.uint32)[:, None] * np.array([1, 0, 0, 0], np.uint32) << np.uint32(16),
-        # What met under every seed while the state had 32 bits: the top bit of a word, and two bits of the next.
-        np.array(
-            [
-                [(i & 1) << 31, (i & 1) * 0x80010000 ^ (i & 2) << 30, (i & 2) * 0x40008000, i >> 2]
-                for i in range(4, 40_004)
-            ],
-            dtype=np.uint32,
-        ),
+        colliding(40_000),
     ],
-    ids=["one after the other", "in the upper half", "differences that cancel"],
+    ids=["one after the other", "in the upper half", "chosen"],
 )
 def test_addresses_of_any_pattern_spread(segment, addresses):
     """The longest run of taken places in an index that is at most half full; by chance it is some 50."""
