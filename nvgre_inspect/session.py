@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dissectors import dispatch
-from nvgre_inspect.capture import CaptureError, First, Merge, linktype_name, merge, open_capture
+from nvgre_inspect.capture import CaptureError, Captures, linktype_name
 from nvgre_inspect.engine.run import WHICH, Engine, Which
 from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.model.batch import PacketBatch
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from dissectors.registry import Registry
     from dissectors.stack import Stack
-    from nvgre_inspect.capture import CaptureReader
     from nvgre_inspect.flows.filter import Filter
     from nvgre_inspect.model.source import Frame, InterfaceInfo
 
@@ -111,17 +110,13 @@ class Session:
 
     def __init__(self, paths: Sequence[str | Path], options: SessionOptions, progress: Report | None) -> None:
         self.options = options
-        self._paths = list(paths)
         self._progress = progress
         self._decode_options = _decode_options(options, self._dispatch_tables())
         self._read_filter = _compiled(options.read_filter, None)
         self._start_ns: int | None = None
         self._began = time.monotonic()
-        #: Something was read, if only to look for a frame.
-        self._walked = False
-        #: Where some frames of a pipe are chosen: positions of all, batch by batch (the state has those of the chosen).
-        self._came: list[npt.NDArray[np.int64]] = []
-        self._open()
+        # The state has the positions of the frames that were counted, which are all unless some are chosen.
+        self._captures = Captures(paths, count=options.count, keep=options.spool, note=self._chooses)
         self._check_interface_early()
         self._engine = Engine(
             self._decode_options,
@@ -131,12 +126,6 @@ class Session:
             on_compile=lambda: self._report("compiling"),
         )
         self._snapshot: Snapshot | None = None
-
-    def _open(self) -> None:
-        self._readers = _open_all(self._paths, self.options)
-        self._merge = merge(self._readers)
-        count = self.options.count
-        self._source: Merge | First = self._merge if count is None else First(self._merge, count)
 
     @cached_property
     def _registry(self) -> Registry:
@@ -173,13 +162,9 @@ class Session:
         """Read on, batch by batch; `snapshot` may be asked for in between. RuntimeError if that was begun before."""
         if self._engine.uses_kernels is not None:
             raise RuntimeError("the input is read once; open it again")
-        if self._walked:
-            self._start_again()
-        self._walked = True
         self._began = time.monotonic()
         preparing: threading.Thread | None = None
-        noted = self._chooses and not self._can_open_again
-        for _ in self._engine.process(self._noted(self._source) if noted else self._source):
+        for _ in self._engine.process(self._captures.batches()):
             if preparing is None:
                 # Not before the first batch: until then kernels are loaded, which is imports too.
                 preparing = threading.Thread(target=_prepare_tables, name="nvgre-inspect-import", daemon=True)
@@ -188,17 +173,15 @@ class Session:
             self._report("reading")
             yield
         self._snapshot = None
-        self._check_interface(self._merge.interfaces)
+        self._check_interface(self._captures.interfaces)
 
     def _report(self, activity: str) -> None:
         if self._progress is None:
             return
-        totals = [reader.total_bytes for reader in self._readers]
-        known = [total for total in totals if total is not None]
         self._progress(
             Progress(
-                sum(reader.bytes_read for reader in self._readers),
-                sum(known) if len(known) == len(totals) else None,
+                sum(reader.bytes_read for reader in self._captures.readers),
+                self._captures.total_bytes,
                 self._engine.frames,
                 time.monotonic() - self._began,
                 activity,
@@ -216,7 +199,7 @@ class Session:
         if self._start_ns is None and len(batch):
             self._start_ns = int(batch.ts_ns[0])
         if self.options.interface is not None:
-            rows = [row for row, info in enumerate(self._source.interfaces) if self._is_asked_for(row, info)]
+            rows = [row for row, info in enumerate(self._captures.interfaces) if self._is_asked_for(row, info)]
             chosen &= np.isin(batch.interface, rows)
         if self._read_filter is not None and chosen.any():
             chosen &= self._read_filter.packet_mask(
@@ -234,8 +217,9 @@ class Session:
 
     def _check_interface_early(self) -> None:
         """Where the files' heads name all interfaces, as in pcap, nothing needs to be read to find one missing."""
-        if all(reader.interfaces for reader in self._readers):
-            self._check_interface([info for reader in self._readers for info in reader.interfaces])
+        readers = self._captures.readers
+        if all(reader.interfaces for reader in readers):
+            self._check_interface([info for reader in readers for info in reader.interfaces])
 
     def _check_interface(self, interfaces: Sequence[InterfaceInfo]) -> None:
         if self.options.interface is None or not interfaces:
@@ -253,7 +237,7 @@ class Session:
             from nvgre_inspect.flows.tables import snapshot
 
             self._snapshot = snapshot(
-                self._engine.state(), self._source.interfaces, self.options.names, self._decode_options
+                self._engine.state(), self._captures.interfaces, self.options.names, self._decode_options
             )
         return self._snapshot
 
@@ -325,7 +309,7 @@ class Session:
         first = 1
         at = 0
         start_ns: int | None = None
-        for batch in self._again(self._engine.frames):
+        for batch in self._captures.again(self._engine.frames, state.frame_position):
             if start_ns is None:
                 start_ns = int(batch.ts_ns[0])
             records = decoder.decode(batch)
@@ -370,11 +354,8 @@ class Session:
         Before anything was counted, only the walk up to that frame is done.
         """
         if self._engine.uses_kernels is None:
-            if self._can_open_again or not self.options.spool:
-                if self._walked:
-                    self._start_again()
-                self._walked = True
-                return self._walk_to(self._source, number)
+            if self._captures.can_reopen or not self.options.spool:
+                return _walk_to(self._captures.batches(), number)
             self.read()
         known = self._engine.numbers()
         state = self.snapshot().state
@@ -382,28 +363,10 @@ class Session:
         if not 0 <= row < state.frames or (known is not None and known[row] != number):
             raise UsageError(f"there is no packet {number}: the last one is {self._engine.frames}")
         try:
-            return self._merge.read_frame(int(state.frame_position[row]))
+            return self._captures.read_frame(int(state.frame_position[row]))
         except CaptureError:
             # Compressed files are not kept decompressed; they can be read through again.
-            return self._walk_to(self._again(self._engine.frames), number)
-
-    def _walk_to(self, batches: Iterator[PacketBatch], number: int) -> Frame:
-        from nvgre_inspect.model.source import Frame
-
-        first = 1
-        for batch in batches:
-            i = number - first
-            if 0 <= i < len(batch):
-                return Frame(
-                    batch.frame(i),
-                    int(batch.ts_ns[i]),
-                    int(batch.wirelen[i]),
-                    int(batch.linktype[i]),
-                    int(batch.interface[i]),
-                    "",
-                )
-            first += len(batch)
-        raise UsageError(f"there is no packet {number}: the last one is {first - 1}")
+            return _walk_to(self._captures.again(self._engine.frames, state.frame_position), number)
 
     def dissect(self, number: int) -> Stack:
         """The frame of that number (from 1), found as by `frame`, and taken apart for people."""
@@ -413,49 +376,18 @@ class Session:
         gre_key: Any = self.options.gre_key
         return dissect(frame.data, frame.wirelen, frame.linktype, gre_key, self._registry)
 
-    @property
-    def _can_open_again(self) -> bool:
-        return all(reader.total_bytes is not None for reader in self._readers)
-
-    def _start_again(self) -> None:
-        self.close()
-        self._open()
-
-    def _again(self, count: int) -> Iterator[PacketBatch]:
-        """The first `count` frames once more: files are opened again, what came from a pipe is read from where it was
-        kept.
-        """
-        if self._can_open_again:
-            readers = _open_all(self._paths, self.options)
-            try:
-                yield from First(merge(readers), count)
-            finally:
-                for reader in readers:
-                    reader.close()
-            return
-        positions = np.concatenate(self._came) if self._came else self.snapshot().state.frame_position
-        positions = positions[:count]
-        for start in range(0, len(positions), _FRAMES_AGAIN):
-            yield _joined(self._merge, positions[start : start + _FRAMES_AGAIN])
-
-    def _noted(self, batches: Iterator[PacketBatch]) -> Iterator[PacketBatch]:
-        """The same batches, with a note of where their frames can be read again."""
-        for batch in batches:
-            self._came.append(batch.position)
-            yield batch
-
     # --- words -------------------------------------------------------------------------------------------------------
 
     @property
     def damage(self) -> list[str]:
         """Why parts of the input could not be read, a sentence each. Empty: all was read."""
-        return [reader.damage.sentence for reader in self._readers if reader.damage is not None]
+        return [reader.damage.sentence for reader in self._captures.readers if reader.damage is not None]
 
     @property
     def notes(self) -> list[str]:
         """What a user should know about the input besides, a sentence each."""
-        notes = [note for reader in self._readers for note in reader.notes]
-        for info in self._merge.interfaces:
+        notes = [note for reader in self._captures.readers for note in reader.notes]
+        for info in self._captures.interfaces:
             if info.unsupported:
                 name = linktype_name(info.linktype)
                 notes.append(
@@ -472,7 +404,7 @@ class Session:
         copies = int(state.flows["duplicates"].sum())
         if copies >= _COPIES_MIN and copies >= _COPIES_PART * state.frames:
             note = f"{copies:,} of {state.frames:,} packets are second copies of the same packet and counted twice"
-            interfaces = self._merge.interfaces
+            interfaces = self._captures.interfaces
             if len(interfaces) > 1 and self.options.interface is None:
                 note += f": several observation points in one capture? --interface takes one: {_listed(interfaces)}"
             else:
@@ -484,8 +416,7 @@ class Session:
 
     def close(self) -> None:
         """Close the inputs and remove what was kept of them."""
-        for reader in self._readers:
-            reader.close()
+        self._captures.close()
 
     def __enter__(self) -> Session:
         return self
@@ -494,10 +425,6 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-#: Frames read again from a pipe's spool at a time.
-_FRAMES_AGAIN = 4096
 
 
 #: Interfaces that a sentence names.
@@ -515,34 +442,23 @@ def _prepare_tables() -> None:
     import nvgre_inspect.flows.tables  # noqa: F401
 
 
-def _joined(source: Merge, positions: npt.NDArray[np.int64]) -> PacketBatch:
-    """The frames at these positions as one batch."""
-    frames = [source.read_frame(int(position)) for position in positions]
-    caplen = np.array([len(frame.data) for frame in frames], dtype=np.int64)
-    return PacketBatch(
-        np.frombuffer(b"".join(frame.data for frame in frames) or b"\0", dtype=np.uint8),
-        np.cumsum(caplen) - caplen,
-        caplen,
-        np.array([frame.wirelen for frame in frames], dtype=np.int64),
-        np.array([frame.ts_ns for frame in frames], dtype=np.int64),
-        np.array([frame.linktype for frame in frames], dtype=np.uint16),
-        np.array([frame.interface for frame in frames], dtype=np.int32),
-        positions,
-    )
+def _walk_to(batches: Iterator[PacketBatch], number: int) -> Frame:
+    from nvgre_inspect.model.source import Frame
 
-
-def _open_all(paths: Sequence[str | Path], options: SessionOptions) -> list[CaptureReader]:
-    # Where all are regular files they can be opened again, so nothing of them needs to be kept.
-    keep = options.spool and not all(str(path) != "-" and Path(path).is_file() for path in paths)
-    readers: list[CaptureReader] = []
-    try:
-        for number, path in enumerate(paths):
-            readers.append(open_capture(path, file_number=number, spool=keep))
-    except BaseException:
-        for reader in readers:
-            reader.close()
-        raise
-    return readers
+    first = 1
+    for batch in batches:
+        i = number - first
+        if 0 <= i < len(batch):
+            return Frame(
+                batch.frame(i),
+                int(batch.ts_ns[i]),
+                int(batch.wirelen[i]),
+                int(batch.linktype[i]),
+                int(batch.interface[i]),
+                "",
+            )
+        first += len(batch)
+    raise UsageError(f"there is no packet {number}: the last one is {first - 1}")
 
 
 def _compiled(text: str | None, table: str | None) -> Filter | None:

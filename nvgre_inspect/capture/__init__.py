@@ -4,6 +4,7 @@
 `PcapWriter` and `PcapngWriter` write. Importing this loads neither numba nor pandas.
 """
 
+from nvgre_inspect.capture.captures import Captures
 from nvgre_inspect.capture.first import First
 from nvgre_inspect.capture.limits import CaptureError, Limits
 from nvgre_inspect.capture.linktype import linktype_name
@@ -15,6 +16,7 @@ from nvgre_inspect.capture.writer import PcapngWriter, PcapWriter
 __all__ = [
     "CaptureError",
     "CaptureReader",
+    "Captures",
     "First",
     "Limits",
     "Merge",

@@ -1,0 +1,1 @@
+"""What everything passes around: batches, records, states, snapshots, and the registry of columns."""

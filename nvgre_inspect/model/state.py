@@ -1,8 +1,8 @@
 """State: what accounting has found so far, as NumPy arrays. Both accountants hand out exactly this.
 
-`docs/accounting.md` says how each number comes about; `flows/` turns the arrays into the tables that users see. Rows refer to
-each other by index (0-based; users see 1-based numbers). Two-element fields are per *side*: side 0 is the lower
-endpoint of a flow (or tunnel), side 1 the higher; which of them is `fwd` is said by `initiator`.
+`docs/accounting.md` says how each number comes about; `flows/` turns the arrays into the tables that users see. Rows
+refer to each other by index (0-based; users see 1-based numbers). Two-element fields are per *side*: side 0 is the
+lower endpoint of a flow (or tunnel), side 1 the higher; which of them is `fwd` is said by `initiator`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,147 @@
+"""Captures: the inputs of one session as one source of frames, which can be read through more than once.
+
+Files are opened again for another pass; what came from a pipe was kept in a temporary file and is read from there,
+frame by frame (about 5 µs each).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from nvgre_inspect.capture.first import First
+from nvgre_inspect.capture.merging import Merge, merge
+from nvgre_inspect.capture.reader import CaptureReader, open_capture
+from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.source import Frame, InterfaceInfo
+
+#: Frames of a pipe that are read again at a time.
+_FRAMES_AGAIN = 4096
+
+
+class Captures:
+    """Open captures, merged by time. Raises CaptureError for what is not a capture or cannot be opened."""
+
+    def __init__(
+        self, paths: Sequence[str | Path], *, count: int | None = None, keep: bool = True, note: bool = False
+    ) -> None:
+        """At most `count` frames are read. Without `keep`, what comes from a pipe can be read only once. `note`: the
+        positions of a pipe's frames are noted here (8 bytes each), since the caller will not know all of them.
+        """
+        self._paths = list(paths)
+        self._count = count
+        self._keep = keep
+        self._note = note
+        self._started = False
+        #: Of a pipe: where its frames can be read again, batch by batch.
+        self._came: list[npt.NDArray[np.int64]] = []
+        self._open()
+
+    def _open(self) -> None:
+        self._readers = _open_all(self._paths, self._keep)
+        self._merge = merge(self._readers)
+        self._source: Merge | First = self._merge if self._count is None else First(self._merge, self._count)
+
+    @property
+    def readers(self) -> Sequence[CaptureReader]:
+        """One per input, with what it has to say: damage, notes, bytes read."""
+        return self._readers
+
+    @property
+    def interfaces(self) -> Sequence[InterfaceInfo]:
+        """The rows of the `captures` table, as far as they are known."""
+        return self._source.interfaces
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Size of all inputs; None if one is a pipe."""
+        totals = [reader.total_bytes for reader in self._readers]
+        known = [total for total in totals if total is not None]
+        return sum(known) if len(known) == len(totals) else None
+
+    @property
+    def can_reopen(self) -> bool:
+        """Whether all inputs are files, which can be opened again."""
+        return self.total_bytes is not None
+
+    def batches(self) -> Iterator[PacketBatch]:
+        """All frames from the first on. Files can be read from the start again; `interfaces` and `readers` are then
+        those of the new reading. RuntimeError for a pipe that was read.
+        """
+        if self._started:
+            if not self.can_reopen:
+                raise RuntimeError("a pipe is read once")
+            self.close()
+            self._open()
+        self._started = True
+        return self._noted() if self._note and not self.can_reopen else iter(self._source)
+
+    def again(self, count: int, positions: npt.NDArray[np.int64]) -> Iterator[PacketBatch]:
+        """The first `count` frames once more, aside: `interfaces` and `readers` stay those of the reading before.
+
+        `positions` are those of all frames, for a pipe that did not `note` them.
+        """
+        if self.can_reopen:
+            return _aside(self._paths, count)
+        if self._note:
+            positions = np.concatenate([np.zeros(0, np.int64), *self._came])
+        return self._kept(positions[:count])
+
+    def read_frame(self, position: int) -> Frame:
+        """One frame, by its batch's `position`. CaptureError where frames were not kept (compressed files)."""
+        return self._merge.read_frame(position)
+
+    def close(self) -> None:
+        """Close the inputs and remove what was kept of them."""
+        for reader in self._readers:
+            reader.close()
+
+    def _noted(self) -> Iterator[PacketBatch]:
+        for batch in self._source:
+            self._came.append(batch.position)
+            yield batch
+
+    def _kept(self, positions: npt.NDArray[np.int64]) -> Iterator[PacketBatch]:
+        for start in range(0, len(positions), _FRAMES_AGAIN):
+            yield self._joined(positions[start : start + _FRAMES_AGAIN])
+
+    def _joined(self, positions: npt.NDArray[np.int64]) -> PacketBatch:
+        """The frames at these positions as one batch."""
+        frames = [self._merge.read_frame(int(position)) for position in positions]
+        caplen = np.array([len(frame.data) for frame in frames], dtype=np.int64)
+        return PacketBatch(
+            np.frombuffer(b"".join(frame.data for frame in frames) or b"\0", dtype=np.uint8),
+            np.cumsum(caplen) - caplen,
+            caplen,
+            np.array([frame.wirelen for frame in frames], dtype=np.int64),
+            np.array([frame.ts_ns for frame in frames], dtype=np.int64),
+            np.array([frame.linktype for frame in frames], dtype=np.uint16),
+            np.array([frame.interface for frame in frames], dtype=np.int32),
+            positions,
+        )
+
+
+def _aside(paths: Sequence[str | Path], count: int) -> Iterator[PacketBatch]:
+    readers = _open_all(paths, keep=False)
+    try:
+        yield from First(merge(readers), count)
+    finally:
+        for reader in readers:
+            reader.close()
+
+
+def _open_all(paths: Sequence[str | Path], keep: bool) -> list[CaptureReader]:
+    # Where all are regular files they can be opened again, so nothing of them needs to be kept.
+    keep = keep and not all(str(path) != "-" and Path(path).is_file() for path in paths)
+    readers: list[CaptureReader] = []
+    try:
+        for number, path in enumerate(paths):
+            readers.append(open_capture(path, file_number=number, spool=keep))
+    except BaseException:
+        for reader in readers:
+            reader.close()
+        raise
+    return readers
