@@ -174,14 +174,20 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
             frame_flow[frame] = q.flow
             if q.flow < 0:
                 m.lost_flows += 1
-                continue
-            S.continue_packet(m, r, q, flows, placements, tunnels, bins, count)
-            if r.anomalies:
-                f = flows[q.flow]
-                K.note_anomalies(
-                    m, anomalies, anomaly_hash, anomaly_index, r.anomalies, int64(q.tunnel), f.encap, f.vsid,
-                    int64(q.flow), frame,
+            else:
+                S.continue_packet(m, r, q, flows, placements, tunnels, bins, count)
+                if r.anomalies:
+                    f = flows[q.flow]
+                    K.note_anomalies(
+                        m, anomalies, anomaly_hash, anomaly_index, r.anomalies, int64(q.tunnel), f.encap, f.vsid,
+                        int64(q.flow), frame,
+                    )  # fmt: skip
+            if fragment and m.set_u >= 0:
+                G.first_is_known(
+                    m, sets, buckets, waiting, m.set_u, r, True, int64(q.flow), int64(q.side), int64(q.direction),
+                    int64(q.placement), int64(q.tunnel), int64(q.series),
                 )  # fmt: skip
+                m.set_u = -1
             continue
 
         # 3. what an ICMP error quotes
@@ -319,7 +325,7 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
             )  # fmt: skip
             r.anomalies = r.anomalies | mask
         # 9. timeline
-        if line < 0 or series[line].tunnel != tunnel:
+        if line < 0 or series[line].tunnel != tunnel or series[line].encap != r.encap or series[line].vsid != r.vsid:
             line = K.find_series(m, series, series_hash, series_index, r.encap, r.vsid, tunnel)
             if flow >= 0:
                 if placement >= 0:

@@ -159,6 +159,11 @@ def forget(m, sets, buckets, row):
     s.chain = m.free_set
     m.free_set = row
     m.n_sets -= 1
+    # The frame in hand may have opened it, even twice: both of its fragmented headers can have the same key.
+    if row == m.set_f:
+        m.set_f = -1
+    if row == m.set_u:
+        m.set_u = -1
 
 
 @inner
@@ -195,8 +200,6 @@ def give_up(m, sets, buckets, waiting, row):
     """A set whose packet will not be completed: what waits is accounted alone."""
     _enqueue(m, sets, waiting, row, ALONE)
     forget(m, sets, buckets, row)
-    if row == m.set_f:
-        m.set_f = -1
 
 
 @inner

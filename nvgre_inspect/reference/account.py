@@ -155,8 +155,9 @@ class Accountant:
             return self._keep(frame, self._ledger.enter_continuation(first, frame))
         if first.flow < 0:
             self._ledger.count_overflow("flows")
-            return first
-        return self._keep(frame, self._ledger.enter_merged(first, frame, fragment.length))
+        else:
+            self._ledger.enter_merged(first, frame, fragment.length)
+        return self._keep(frame, first)
 
     def _remember_first(
         self, fragments: FragmentSet[Outcome], fragment: Fragment, first: Outcome, *, merged: bool

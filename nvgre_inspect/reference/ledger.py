@@ -71,7 +71,7 @@ class Table(Generic[Row]):
 
 
 class Ledger:
-    """Tables, counters and timeline. Each `enter…` method takes one frame and returns where it went."""
+    """Tables, counters and timeline. Each `enter…` method takes one frame; those of packets say where it went."""
 
     def __init__(self, options: AccountOptions) -> None:
         self._options = options
@@ -102,8 +102,8 @@ class Ledger:
         self._account_rest(frame, outcome)
         return outcome
 
-    def enter_merged(self, first: Outcome, frame: FrameRecord, length: int) -> Outcome:
-        """The same packet goes on: bytes and times, no packet more."""
+    def enter_merged(self, first: Outcome, frame: FrameRecord, length: int) -> None:
+        """The same packet goes on where `first` went: bytes and times, no packet more."""
         outcome = Outcome(first.encap, first.vsid, frame.anomalies, first.tunnel, flow=first.flow)
         flow = self.flows.rows[first.flow]
         flow.sides[first.side].bytes += length
@@ -122,7 +122,6 @@ class Ledger:
         if first.series >= 0:
             self.timeline.add(first.series, frame.ts_ns, (0, length, frame.wire_len, 0))
         self._count_anomalies(frame, outcome)
-        return outcome
 
     def enter_continuation(self, first: Outcome, frame: FrameRecord) -> Outcome:
         """A packet of its own that belongs to the flow of its first fragment."""

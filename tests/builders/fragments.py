@@ -47,3 +47,18 @@ def both(frames: Frames, at_us: float, outer_ident: int, inner_ident: int, inner
     fields |= fragment_fields(inner_ident, inner_offset, 1100, more=inner_offset == 0, which="b", layers=1)
     data = ipv4_header(PA1, PA2, 47) + ipv4_header(CA1, CA2, UDP)
     frames.add(at_us, fields, data=data, anomalies=UNDERLAY, n_ip=2, ip_off=(0, 20), inner_len=900, wire_len=1034)
+
+
+def twin(frames: Frames, at_us: float, ident: int, offset: int, length: int, *, last: bool) -> None:
+    """A first underlay fragment that holds a fragment of the same addresses and the same id: one set for both."""
+    fields = THERE | ip_packet(CA1, CA2, UDP, 5, 6) | fragment_fields(ident, 0, 1000, more=True) | {"frag_a_ip": 1}
+    fields |= fragment_fields(ident, offset, length, more=not last, which="b") | {"frag_b_ip": 2}
+    data = ipv4_header(PA1, PA2, 4) + 2 * ipv4_header(CA1, CA2, 4)
+    frames.add(at_us, fields, data=data, anomalies=UNDERLAY, n_ip=3, ip_off=(0, 20, 40), inner_len=900, wire_len=1034)
+
+
+def later_twin(frames: Frames, at_us: float, ident: int, offset: int, length: int, *, last: bool) -> None:
+    """A later fragment of such a packet."""
+    fields = ip_packet(CA1, CA2, UDP) | fragment_fields(ident, offset, length, more=not last) | {"frag_a_ip": 1}
+    data = ipv4_header(PA1, PA2, 4) + ipv4_header(CA1, CA2, 4)
+    frames.add(at_us, fields, data=data, n_ip=2, ip_off=(0, 20), wire_len=length + 34)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.model.batch import PacketBatch
-from tests.builders.fragments import THERE, both, inner, outer_first, outer_later
+from tests.builders.fragments import THERE, both, inner, later_twin, outer_first, outer_later, twin
 from tests.builders.records import TCP, UDP, Frames
 from tests.builders.segments import Segment, told
 
@@ -63,7 +63,7 @@ def random_fragments(rnd: random.Random, count: int) -> Frames:
         elif kind < 0.45:
             offset, length = rnd.choice([500, 1000, 1500]), rnd.choice([100, 500])
             outer_later(frames, at, ident, offset, length, last=rnd.random() < 0.5)
-        elif kind < 0.75:
+        elif kind < 0.65:
             offset = rnd.choice([0, 0, 1000, 2000])
             inner(
                 frames,
@@ -79,6 +79,9 @@ def random_fragments(rnd: random.Random, count: int) -> Frames:
                 tcp_seq=rnd.randrange(5) * 100,
                 payload_len=rnd.choice([0, 100]),
             )
+        elif kind < 0.8:
+            make = rnd.choice([twin, later_twin])
+            make(frames, at, ident, rnd.choice([0, 1000] if make is twin else [1000]), 500, last=rnd.random() < 0.5)
         elif kind < 0.9:
             both(frames, at, rnd.randint(1, 4), rnd.randint(90, 92), rnd.choice([0, 1100]))
         else:
