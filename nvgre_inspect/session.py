@@ -390,10 +390,8 @@ class Session:
         for info in self._captures.interfaces:
             if info.unsupported:
                 name = linktype_name(info.linktype)
-                notes.append(
-                    f"{info.file}: {info.unsupported:,} packets have link type {name}, which is not decoded; "
-                    "they are counted only"
-                )
+                packets = "1 packet has" if info.unsupported == 1 else f"{info.unsupported:,} packets have"
+                notes.append(f"{info.file}: {packets} link type {name}, which is not decoded, only counted")
         if self._engine.uses_kernels is not None:
             notes += self._notes_on_state()
         return notes

@@ -35,8 +35,8 @@ INPUTS = {
         "00000000220000002200000000000000000200000000000108004500001400070000400100000a0000020a0000010000"
         "44000000"
     ),
-    # Two fragmented headers of one frame with the same addresses and id: one fragment set, which was forgotten twice, so
-    # that the list of free ones became a ring and the kernels went round in it for ever.
+    # Two fragmented headers of one frame with the same addresses and id: one fragment set, which was forgotten twice,
+    # so that the list of free ones became a ring and the kernels went round in it for ever.
     "one set for two headers": (
         "d4c3b2a1020004000000000000000000ffff00000100000064000000000000005a0000005a00000002bb0000000202aa"
         "0000000108004500004c0007000040290000c0000201c00002026000000000102c3f0000000000000000000000000000"

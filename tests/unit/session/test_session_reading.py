@@ -254,7 +254,7 @@ def test_notes(engine, write):
         assert "mirror" in note
     with nvgre_inspect.open([path, odd], engine=engine) as session:
         unsupported, copies = session.read().notes
-        assert "1 packets have link type user0" in unsupported
+        assert "1 packet has link type user0" in unsupported
         assert "--interface" in copies
 
 
