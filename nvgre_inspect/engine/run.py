@@ -48,12 +48,12 @@ class Item(NamedTuple):
 Decoded = Generator[Item, None, None]
 
 #: Frames up to which the reference (some 50 µs each) is done before the kernels have been loaded, or compiled.
-_SMALL_WARM = 15_000
+_SMALL_WARM = 10_000
 _SMALL_COLD = 150_000
 #: Frames are held until that is known; no more than this many bytes of them.
 _HELD_BYTES = 64 << 20
 #: Decoded batches that may wait for accounting.
-_AHEAD = 4
+_AHEAD = 16
 #: How long the thread that reads is waited for when it is no longer wanted: it may hang in a silent pipe for ever.
 _PATIENCE_SECONDS = 2.0
 
