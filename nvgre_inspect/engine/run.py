@@ -53,7 +53,7 @@ _SMALL_COLD = 150_000
 #: Frames are held until that is known; no more than this many bytes of them.
 _HELD_BYTES = 64 << 20
 #: Decoded batches that may wait for accounting.
-_AHEAD = 16
+_AHEAD = 4
 #: How long the thread that reads is waited for when it is no longer wanted: it may hang in a silent pipe for ever.
 _PATIENCE_SECONDS = 2.0
 
