@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -303,7 +304,7 @@ class CaptureReader:
         self.close()
 
 
-def select(batch: PacketBatch, choice: npt.NDArray[np.bool_] | slice) -> PacketBatch:
+def select(batch: PacketBatch, choice: npt.NDArray[np.bool_ | np.signedinteger[Any]] | slice) -> PacketBatch:
     """The chosen frames of a batch, in the same buffer."""
     return PacketBatch(
         buffer=batch.buffer,

@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple, Protocol, get_args
 import numpy as np
 import numpy.typing as npt
 
+from nvgre_inspect.capture.reader import select
 from nvgre_inspect.kernels import compiled
 from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.model.batch import PacketBatch
@@ -179,23 +180,9 @@ class Engine:
             batch, records, numbers = whole, decoder.decode(whole), None
             if self._choose is not None:
                 chosen = np.flatnonzero(self._choose(batch, records, frames + 1))
-                batch, records, numbers = part(batch, chosen), records[chosen], chosen + (frames + 1)
+                batch, records, numbers = select(batch, chosen), records[chosen], chosen + (frames + 1)
             frames += len(whole)
             yield Item(batch, records, frames, numbers)
-
-
-def part(batch: PacketBatch, chosen: npt.NDArray[np.int64] | slice) -> PacketBatch:
-    """The chosen frames of a batch, in the same buffer."""
-    return PacketBatch(
-        batch.buffer,
-        batch.offset[chosen],
-        batch.caplen[chosen],
-        batch.wirelen[chosen],
-        batch.ts_ns[chosen],
-        batch.linktype[chosen],
-        batch.interface[chosen],
-        batch.position[chosen],
-    )
 
 
 def _decide(batches: Iterator[PacketBatch]) -> tuple[Which, Iterator[PacketBatch]]:

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from nvgre_inspect.capture import open_capture
+from nvgre_inspect.capture.reader import select
 from nvgre_inspect.engine import run
-from nvgre_inspect.engine.run import Engine, part
+from nvgre_inspect.engine.run import Engine
 from nvgre_inspect.flows.tables import snapshot
 from nvgre_inspect.kernels import compiled
 from nvgre_inspect.model.batch import PacketBatch
@@ -39,7 +40,7 @@ def batches_of(name: str) -> tuple[list[PacketBatch], list[InterfaceInfo]]:
 
 
 def pieces(batch: PacketBatch, size: int) -> list[PacketBatch]:
-    return [part(batch, slice(start, start + size)) for start in range(0, len(batch), size)]
+    return [select(batch, slice(start, start + size)) for start in range(0, len(batch), size)]
 
 
 def process(batches: list[PacketBatch], which: str, **more) -> Engine:
@@ -110,7 +111,7 @@ def test_states_on_the_way(which):
     assert [state.frames for state in states] == [100, 200, 300, 400, 500, 600]
     for count, state in zip((100, 600), (states[0], states[-1]), strict=True):
         alone = Engine(which=which)
-        for _ in alone.process([part(batch, slice(count))]):
+        for _ in alone.process([select(batch, slice(count))]):
             assert_states_equal(state, alone.state())
 
 
@@ -124,7 +125,7 @@ def odd_frames(batch: PacketBatch, records: np.ndarray, first: int) -> np.ndarra
 @pytest.mark.parametrize("which", ENGINES)
 def test_chosen_frames_keep_their_numbers(which):
     batch = random_batch(6, 2000)
-    chosen = part(batch, np.arange(0, 2000, 2))
+    chosen = select(batch, np.arange(0, 2000, 2))
     engine = process(pieces(batch, 300), which, choose=odd_frames)
     alone = process([chosen], which).state()
     state = engine.state()
