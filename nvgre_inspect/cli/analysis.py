@@ -13,7 +13,7 @@ from nvgre_inspect import config
 from nvgre_inspect.cli import terminal
 from nvgre_inspect.cli.errors import DAMAGED, DONE, FAILED, USAGE, CommandError, nearest
 from nvgre_inspect.cli.progress import ProgressLine
-from nvgre_inspect.cli.text import counted, escape
+from nvgre_inspect.display.text import counted, escape
 
 if TYPE_CHECKING:
     from nvgre_inspect.flows.filter import Filter

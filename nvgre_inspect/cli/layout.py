@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from nvgre_inspect.cli.terminal import Paint
-from nvgre_inspect.cli.text import cells, fit, pad
+from nvgre_inspect.display.text import cells, fit, pad
 
 GAP = "  "
 #: A flexible column is cut to this many cells before another column is dropped for its sake.

@@ -16,7 +16,7 @@ from nvgre_inspect.cli import terminal
 from nvgre_inspect.cli.arguments import Parser
 from nvgre_inspect.cli.errors import DONE, FAILED, INTERRUPTED, CommandError
 from nvgre_inspect.cli.parser import build, default_command_first
-from nvgre_inspect.cli.text import escape
+from nvgre_inspect.display.text import escape
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,7 +19,7 @@ from nvgre_inspect.cli.analysis import explained, say
 from nvgre_inspect.cli.arguments import FORMATS
 from nvgre_inspect.cli.errors import USAGE, CommandError
 from nvgre_inspect.cli.terminal import Paint
-from nvgre_inspect.cli.text import escape
+from nvgre_inspect.display.text import escape
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nvgre_inspect.cli import values
 from nvgre_inspect.cli.layout import Cells
-from nvgre_inspect.cli.times import TimeFormat
+from nvgre_inspect.display import values
+from nvgre_inspect.display.times import TimeFormat
 from nvgre_inspect.model.columns import Column, Table, Type
 
 if TYPE_CHECKING:

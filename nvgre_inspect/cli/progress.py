@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
-from nvgre_inspect.cli.text import amount, clock
+from nvgre_inspect.display.text import amount, clock
 
 #: Nothing is shown before this many seconds: short work should not flicker.
 QUIET_SECONDS = 1.0

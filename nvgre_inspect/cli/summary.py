@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nvgre_inspect.cli import analysis, terminal
 from nvgre_inspect.cli.arguments import Parser, add_files, add_time, add_words
 from nvgre_inspect.cli.terminal import Paint
-from nvgre_inspect.cli.text import amount, counted, duration, escape
+from nvgre_inspect.display.text import amount, counted, duration, escape
 from nvgre_inspect.model.columns import TABLES
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nvgre_inspect.cli import analysis
 from nvgre_inspect.cli.arguments import Parser, add_files, add_output, add_words
 from nvgre_inspect.cli.rows import check_fields, check_sort, ordered
-from nvgre_inspect.cli.text import counted
+from nvgre_inspect.display.text import counted
 from nvgre_inspect.model.columns import TABLES
 
 if TYPE_CHECKING:

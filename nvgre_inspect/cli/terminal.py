@@ -18,9 +18,6 @@ STYLES = {
     "good": "32",
     "accent": "36",
 }
-#: Colours that tenants take in turn; none of them means anything else. Seven, which has no factor in common with
-#: ten: 5001 and 5002 differ, and so do 1000 and 2000.
-TENANT_COLORS = ("36", "35", "34", "96", "95", "94", "92")
 
 
 def width(stream: TextIO) -> int | None:
@@ -57,11 +54,6 @@ class Paint:
         if not self.enabled or style is None or not text:
             return text
         return f"\x1b[{STYLES.get(style, style)}m{text}\x1b[0m"
-
-
-def tenant_color(vsid: int) -> str:
-    """The colour of a tenant, the same in every table."""
-    return TENANT_COLORS[vsid % len(TENANT_COLORS)]
 
 
 def prepare_streams() -> None:

@@ -1,6 +1,7 @@
 """The command line and the registry of columns name the same things."""
 
-from nvgre_inspect.cli import present, summary, tables, values
+from nvgre_inspect.cli import present, summary, tables
+from nvgre_inspect.display import values
 from nvgre_inspect.model.columns import TABLES
 
 COLUMNS = {column.name for table in TABLES.values() for column in table}

@@ -2,7 +2,7 @@
 
 from nvgre_inspect.cli.layout import Cells, Layout, table
 from nvgre_inspect.cli.terminal import Paint
-from nvgre_inspect.cli.text import cells
+from nvgre_inspect.display.text import cells
 
 PLAIN = Paint(enabled=False)
 

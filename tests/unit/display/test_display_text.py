@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvgre_inspect.cli.terminal import tenant_color
-from nvgre_inspect.cli.text import amount, cells, clock, counted, duration, escape, fit, pad
+from nvgre_inspect.display.colors import tenant_color
+from nvgre_inspect.display.text import amount, cells, clock, counted, duration, escape, fit, pad
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nvgre_inspect.cli.terminal import tenant_color
-from nvgre_inspect.cli.text import duration, escape
-from nvgre_inspect.cli.times import TimeFormat
+from nvgre_inspect.display.colors import tenant_color
+from nvgre_inspect.display.text import duration, escape
+from nvgre_inspect.display.times import TimeFormat
 from nvgre_inspect.model.columns import Column, Type
 
 if TYPE_CHECKING:

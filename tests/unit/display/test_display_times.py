@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from nvgre_inspect.cli.times import UNKNOWN, TimeFormat
+from nvgre_inspect.display.times import UNKNOWN, TimeFormat
 
 #: 2026-01-02 03:04:05.123456789 UTC
 MOMENT = 1_767_323_045_123_456_789

@@ -1,0 +1,1 @@
+"""Values, times and texts as people see them, on the command line and in the terminal UI."""
