@@ -1,1 +1,1 @@
-"""The reference encapsulator: headers on, headers off, and from one encapsulation to another (docs/encapsulation.md)."""
+"""The reference encapsulator: headers on, headers off, one encapsulation to another (docs/encapsulation.md)."""

@@ -24,7 +24,8 @@ class Encapsulation:
     kind: Kind = "nvgre"
     #: UDP destination port; None: that of the kind.
     port: int | None = None
-    #: gre and gretap: whether the identifier is written as key, a checksum, a sequence number. `checksum` also: the UDP checksum over IPv4.
+    #: gre and gretap: whether the identifier is written as key, a checksum, a sequence number.
+    #: `checksum` is also the UDP checksum over IPv4.
     key: bool = True
     checksum: bool = False
     sequence: bool = False
