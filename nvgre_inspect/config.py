@@ -1,4 +1,5 @@
-"""The configuration file: names for virtual networks and provider addresses, and the user's default options.
+"""The configuration file: names for virtual networks and provider addresses, default options, and the keys and looks
+of the terminal UI.
 
 A TOML file in the platform's configuration folder; `NVGRE_INSPECT_CONFIG` or `--config` name another one.
 Everything in it is optional. What the command line says wins over the file. A key that is not known, or a value
@@ -10,18 +11,21 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from dissectors import encaps
+from nvgre_inspect.actions import ACTIONS
+from nvgre_inspect.keys import DEFAULTS, Keys, KeysError, remapped
 from nvgre_inspect.model.names import Names
 
 ENVIRONMENT = "NVGRE_INSPECT_CONFIG"
 COLOR_CHOICES = ("auto", "always", "never")
 TIME_CHOICES = ("a", "ad", "d", "e", "u")
 GRE_KEY_CHOICES = ("auto", "nvgre", "key32")
+THEME_CHOICES = ("dark", "light", "ansi")
 
 
 class ConfigError(Exception):
@@ -40,14 +44,24 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Tui:
+    """How the terminal UI looks and listens, as the `[tui]` table of the file says."""
+
+    theme: str = "dark"
+    mouse: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What the configuration file says; all defaults where there is none."""
 
     options: Options = field(default_factory=Options)
     names: Names = field(default_factory=Names)
+    tui: Tui = field(default_factory=Tui)
+    keys: Keys = field(default_factory=Keys)
 
 
-#: What the template says about each option, line by line.
+#: What the template says about each option, line by line; those of `[tui]` too.
 MEANINGS: dict[str, tuple[str, ...]] = {
     "color": ("Colours: auto (on a terminal), always, never. NO_COLOR switches auto off.",),
     "time": (
@@ -60,6 +74,8 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     ),
     "decode_as": ('Ports that carry what is not expected there, for example ["udp.port==8473,vxlan"].',),
     "idle_timeout": ("Seconds of silence in the capture that end a flow which is not TCP; 0: never.",),
+    "theme": ("dark, light, or ansi: the terminal's own sixteen colours.",),
+    "mouse": ("Whether the mouse works in the terminal UI; where it does not, the terminal selects text with it.",),
 }
 
 _HEAD = """\
@@ -75,22 +91,46 @@ _NAMES = """
 # Provider addresses: the hosts and gateways of the underlay.
 [names.pa]
 # "192.0.2.1" = "host-a"
+
+# The terminal UI.\
+"""
+_KEYS = """
+# Keys of the terminal UI: a character ("y", "G"), a name ("enter", "f1", "pagedown"), either with ctrl+, alt+ or
+# shift+, or a sequence with spaces between ("g g"); a list where several keys do the same. What an action is given here
+# takes the place of its default keys.
+[keys]\
 """
 
 
 def template() -> str:
     """The commented template that `nvgre-inspect config` prints: valid TOML whose values are the defaults."""
-    lines = [_HEAD, "[options]"]
-    for option in fields(Options):
-        lines.extend(f"# {line}" for line in MEANINGS[option.name])
-        lines.append(f"# {option.name} = {_toml(getattr(Options(), option.name))}")
-    return "\n".join(lines) + "\n" + _NAMES
+    return "\n".join([_HEAD, *_settings("options", Options()), _NAMES, *_settings("tui", Tui()), *_key_lines(), ""])
+
+
+def _settings(table: str, defaults: Options | Tui) -> Iterator[str]:
+    yield f"[{table}]"
+    for setting in fields(defaults):
+        yield from (f"# {line}" for line in MEANINGS[setting.name])
+        yield f"# {setting.name} = {_toml(getattr(defaults, setting.name))}"
+
+
+def _key_lines() -> Iterator[str]:
+    yield _KEYS
+    group = None
+    for action in ACTIONS.values():
+        if action.group is not group:
+            group = action.group
+            yield f"# -- {group}"
+        keys = DEFAULTS[action.name]
+        yield f"# {action.name} = {_toml(keys if len(keys) > 1 else keys[0])}"
 
 
 def _toml(value: str | float | tuple[str, ...]) -> str:
     if isinstance(value, tuple):
-        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
-    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else '"' + str(value).replace("\\", r"\\") + '"'
 
 
 def default_path() -> Path:
@@ -131,18 +171,31 @@ def load(path: str | Path | None = None) -> Config:
 
 def parse(document: Mapping[str, Any]) -> Config:
     """The configuration in a parsed TOML document. Raises ConfigError with the path of the offending key."""
-    _known(document, ("options", "names"), "")
-    options = _table(document, "options", "options")
+    _known(document, ("options", "names", "tui", "keys"), "")
+    options = _checked(document, "options", _CHECKS)
+    tui = _checked(document, "tui", _TUI_CHECKS)
     names = _table(document, "names", "names")
-    _known(options, _CHECKS, "options.")
     _known(names, ("vsid", "pa"), "names.")
+    try:
+        keys = remapped(_table(document, "keys", "keys"))
+    except KeysError as error:
+        raise ConfigError(str(error)) from None
     return Config(
-        options=Options(**{key: _CHECKS[key](value, f"options.{key}") for key, value in options.items()}),
+        options=Options(**options),
+        tui=Tui(**tui),
+        keys=keys,
         names=Names(
             vsids=_names(_table(names, "vsid", "names.vsid"), "names.vsid", _vsid_key),
             pas=_names(_table(names, "pa", "names.pa"), "names.pa", _address_key),
         ),
     )
+
+
+def _checked(document: Mapping[str, Any], name: str, checks: Mapping[str, Callable[[Any, str], Any]]) -> dict[str, Any]:
+    """The settings of a table by name, each as its check gives it."""
+    table = _table(document, name, name)
+    _known(table, checks, f"{name}.")
+    return {key: checks[key](value, f"{name}.{key}") for key, value in table.items()}
 
 
 def _known(table: Mapping[str, Any], valid: Iterable[str], prefix: str) -> None:
@@ -176,6 +229,12 @@ def _texts(value: Any, path: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _switch(value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{path}: has to be true or false, not {value!r}")
+    return value
+
+
 def _seconds(value: Any, path: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
         raise ConfigError(f"{path}: has to be seconds, 0 or more, not {value!r}")
@@ -188,6 +247,10 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "gre_key": _choice(GRE_KEY_CHOICES),
     "decode_as": _texts,
     "idle_timeout": _seconds,
+}
+_TUI_CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "theme": _choice(THEME_CHOICES),
+    "mouse": _switch,
 }
 
 

@@ -6,7 +6,9 @@ import tomllib
 import pytest
 
 from nvgre_inspect import config
-from nvgre_inspect.config import Config, ConfigError, Options, load, parse, template
+from nvgre_inspect.actions import ACTIONS
+from nvgre_inspect.config import Config, ConfigError, Options, Tui, load, parse, template
+from nvgre_inspect.keys import Keys
 
 
 def uncommented(text):
@@ -21,7 +23,10 @@ def test_the_template_is_valid_as_it_stands():
 def test_every_value_in_the_template_is_the_default():
     document = tomllib.loads(uncommented(template()))
     assert set(document["options"]) == set(Options.__dataclass_fields__)
-    assert parse(document).options == Options()
+    assert set(document["tui"]) == set(Tui.__dataclass_fields__)
+    assert list(document["keys"]) == list(ACTIONS)
+    made = parse(document)
+    assert (made.options, made.tui, made.keys) == (Options(), Tui(), Keys())
 
 
 def test_the_names_in_the_template_are_valid():
@@ -33,7 +38,13 @@ def test_the_names_in_the_template_are_valid():
 
 
 def test_every_option_is_explained():
-    assert set(config.MEANINGS) == set(Options.__dataclass_fields__)
+    assert set(config.MEANINGS) == {*Options.__dataclass_fields__, *Tui.__dataclass_fields__}
+
+
+def test_the_terminal_ui():
+    made = parse(tomllib.loads("[tui]\ntheme = 'ansi'\nmouse = false\n[keys]\nmark = 'm'\ntop = ['g t', 'home']"))
+    assert made.tui == Tui(theme="ansi", mouse=False)
+    assert made.keys.changed == {"mark": ("m",), "top": ("g t", "home")}
 
 
 def test_options_and_names():
@@ -67,6 +78,13 @@ def test_options_and_names():
         ("[options]\nidle_timeout = true", "options.idle_timeout: has to be seconds"),
         ("[options]\nidle_timeout = inf", "options.idle_timeout: has to be seconds"),
         ("[options]\ndecode_as = 'x'", "options.decode_as: has to be a list of texts, not 'x'"),
+        ("[tui]\nthem = 'dark'", "tui.them: unknown key; did you mean tui.theme?"),
+        ("[tui]\ntheme = 'blue'", "tui.theme: has to be one of dark, light, ansi, not 'blue'"),
+        ("[tui]\nmouse = 1", "tui.mouse: has to be true or false, not 1"),
+        ("[key]\nmark = 'm'", "key: unknown key; did you mean keys?"),
+        ("[keys]\nmarc = 'm'", "keys.marc: no action is called marc; did you mean keys.mark?"),
+        ("[keys]\nmark = 'z'", "keys.mark: z already is sort_reverse: "),
+        ("keys = 'vim'", "keys: has to be a table"),
         ("options = 3", "options: has to be a table"),
         ("[names.vsids]", "names.vsids: unknown key; did you mean names.vsid?"),
         ("[names.vsid]\nblue = 'x'", "names.vsid.blue: has to be a number"),
