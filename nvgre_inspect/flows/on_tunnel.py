@@ -1,0 +1,92 @@
+"""Who is on a tunnel: its tenants and flows, and which frames may be its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dissectors import encaps
+from nvgre_inspect.flows import labels
+from nvgre_inspect.flows.frame import distinct_per, sum_per
+from nvgre_inspect.model.snapshot import Snapshot
+from nvgre_inspect.model.state import State
+
+
+def placed_on(state: State, tunnel: int) -> npt.NDArray[np.void]:
+    """The placements (model.state.PLACEMENT) on the tunnel of that number (from 1)."""
+    rows: npt.NDArray[np.void] = state.placements[state.placements["tunnel"] == tunnel - 1]
+    return rows
+
+
+def tenants_on(snapshot: Snapshot, tunnel: int) -> pd.DataFrame:
+    """Tenants on the tunnel of that number: encap, vsid, name, flows, packets, wire_bytes; most bytes first.
+
+    Counts are those on this tunnel; dtypes are those of the table `tenants`.
+    """
+    state = snapshot.state
+    rows = placed_on(state, tunnel)
+    flows = state.flows[rows["flow"]]
+    tenant, first = labels.combine([flows["encap"], flows["vsid"]])
+    kinds = snapshot.options.tables.names
+    vsid = flows["vsid"][first]
+    encap = labels.category_of(flows["encap"][first], lambda kind: labels.encap_name(kind, kinds))
+    numbers: list[int | None] = [None if number < 0 else number for number in vsid.tolist()]
+    names = [snapshot.names.vsid(str(kind), number) for kind, number in zip(encap, numbers, strict=True)]
+    table = pd.DataFrame(
+        {
+            "encap": encap,
+            "vsid": pd.array(numbers, dtype="Int64"),
+            "name": labels.category(np.arange(len(names)), names),
+            "flows": distinct_per(tenant, rows["flow"], len(first)),
+            "packets": sum_per(tenant, rows["packets"], len(first)),
+            "wire_bytes": sum_per(tenant, rows["wire_bytes"], len(first)),
+        }
+    )
+    return table.sort_values("wire_bytes", ascending=False, kind="stable", ignore_index=True)
+
+
+def flows_on(snapshot: Snapshot, tunnel: int, top: int) -> pd.DataFrame:
+    """The `top` flows with most bytes on the tunnel of that number: rows of `flows`, and those bytes in `on_tunnel`."""
+    rows = placed_on(snapshot.state, tunnel)
+    flows, code = np.unique(rows["flow"], return_inverse=True)
+    wire_bytes = sum_per(code, rows["wire_bytes"], len(flows))
+    order = np.argsort(-wire_bytes, kind="stable")[:top]
+    return snapshot.flows.iloc[flows[order]].assign(on_tunnel=wire_bytes[order])
+
+
+def frames_on(state: State, tunnel: int) -> npt.NDArray[np.int64]:
+    """Rows (from 0) of the frames whose flow was on that tunnel at any time, ascending. See `carried_by`."""
+    on = np.zeros(len(state.flows) + 1, bool)  # the last for frames without a flow, -1
+    on[placed_on(state, tunnel)["flow"]] = True
+    return np.flatnonzero(on[state.frame_flow])
+
+
+def carried_by(state: State, tunnel: int, records: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
+    """Which of these frames (RECORD), of flows that were on that tunnel, went over it, either way.
+
+    The later fragments of its packets have lost what made them tunnel packets, and are known by their addresses.
+    """
+    row = state.tunnels[tunnel - 1]
+    of_kind: npt.NDArray[np.bool_] = records["encap"] == row["encap"]
+    if row["pa_a"] < 0:
+        return of_kind
+    ends = state.addresses[row["pa_a"]], state.addresses[row["pa_b"]]
+    continued = (records["encap"] == encaps.NONE) & (records["frag_a_ip"] >= 0) & (records["frag_a_off"] > 0)
+    return of_kind & _between(records, "pa_family", "pa_src", "pa_dst", ends) | continued & _between(
+        records, "family", "src", "dst", ends
+    )
+
+
+def _between(
+    records: npt.NDArray[np.void], family: str, source: str, destination: str, ends: tuple[Any, Any]
+) -> npt.NDArray[np.bool_]:
+    """Whether these fields are the two addresses (model.state.ADDRESS), in either order."""
+    here, there = ends[0]["word"], ends[1]["word"]
+    src, dst = records[source], records[destination]
+    one_way = (src == here).all(axis=1) & (dst == there).all(axis=1)
+    other_way = (src == there).all(axis=1) & (dst == here).all(axis=1)
+    found: npt.NDArray[np.bool_] = (records[family] == ends[0]["family"]) & (one_way | other_way)
+    return found
