@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dissectors.registry import Registry
     from dissectors.stack import Stack
     from nvgre_inspect.flows.filter import Filter
+    from nvgre_inspect.flows.packet_pages import PacketPages
     from nvgre_inspect.model.source import Frame, InterfaceInfo
 
 #: Copies of packets are worth a word to the user from this many on, and from this part of all packets on.
@@ -295,58 +296,16 @@ class Session:
         """
         chosen = _compiled(filter, "packets")
         self.read()
-        return self._packets(chosen)
+        return self.pages().tables(chosen)
 
-    def _packets(self, chosen: Filter | None) -> Iterator[pd.DataFrame]:
-        from nvgre_inspect.flows.packets import packet_table
+    def pages(self, snapshot: Snapshot | None = None) -> PacketPages:
+        """Rows of the `packets` table for chosen frames only, of those that `snapshot` (None: that of now) counted.
 
-        snapshot = self.snapshot()
-        state = snapshot.state
-        numbers = self._engine.numbers()
-        needs_flows = chosen is not None and chosen.needs_flows
-        flows = snapshot.flows if needs_flows else None
-        decoder = self._engine.decoder()
-        first = 1
-        at = 0
-        start_ns: int | None = None
-        for batch in self._captures.again(self._engine.frames, state.frame_position):
-            if start_ns is None:
-                start_ns = int(batch.ts_ns[0])
-            records = decoder.decode(batch)
-            frame_flow = np.full(len(batch), -1, dtype=np.int64)
-            if numbers is None:
-                mask = np.ones(len(batch), dtype=bool)
-                frame_flow[:] = state.frame_flow[at : at + len(batch)]
-                at += len(batch)
-            else:
-                end = int(np.searchsorted(numbers, first + len(batch)))
-                places = numbers[at:end] - first
-                mask = np.zeros(len(batch), dtype=bool)
-                mask[places] = True
-                frame_flow[places] = state.frame_flow[at:end]
-                at = end
-            if chosen is not None:
-                mask &= chosen.packet_mask(
-                    batch,
-                    records,
-                    first,
-                    start_ns,
-                    flows,
-                    frame_flow if needs_flows else None,
-                    self._decode_options,
-                    self._registry,
-                )
-            if mask.any():
-                yield packet_table(
-                    batch,
-                    records,
-                    frame_flow,
-                    first,
-                    select=mask,
-                    options=self._decode_options,
-                    registry=self._registry,
-                )
-            first += len(batch)
+        Raises RuntimeError if nothing was read yet.
+        """
+        from nvgre_inspect.flows.packet_pages import PacketPages
+
+        return PacketPages(snapshot or self.snapshot(), self._captures, self._engine.decoder, self._registry)
 
     def frame(self, number: int) -> Frame:
         """The frame of that number (from 1), read again. UsageError if there is none.
@@ -357,16 +316,44 @@ class Session:
             if self._captures.can_reopen or not self.options.spool:
                 return _walk_to(self._captures.batches(), number)
             self.read()
-        known = self._engine.numbers()
-        state = self.snapshot().state
-        row = number - 1 if known is None else int(np.searchsorted(known, number))
-        if not 0 <= row < state.frames or (known is not None and known[row] != number):
-            raise UsageError(f"there is no packet {number}: the last one is {self._engine.frames}")
         try:
-            return self._captures.read_frame(int(state.frame_position[row]))
+            return self.pages().frame(number)
+        except KeyError:
+            raise UsageError(f"there is no packet {number}: the last one is {self._engine.frames}") from None
         except CaptureError:
-            # Compressed files are not kept decompressed; they can be read through again.
-            return _walk_to(self._captures.again(self._engine.frames, state.frame_position), number)
+            # There may be no room to keep what a compressed file holds; it can be read through again.
+            return _walk_to(self._captures.again(self._engine.frames, self.snapshot().state.frame_position), number)
+
+    def save_packets(
+        self,
+        numbers: Iterable[int],
+        target: str | Path,
+        *,
+        force: bool = False,
+        snapshot: Snapshot | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Write these frames (numbers from 1, of those that `snapshot` counted) to a pcapng file, in this order.
+
+        Interfaces, times to the nanosecond, lengths on the wire and comments are kept. `progress` is told now and then
+        how many were written; an exception of its ends the writing. Returns how many were written. UsageError for a
+        number that is not there; CaptureError if the target exists (without `force`), is an input, or cannot be
+        written, or frames cannot be read again. Whatever was raised, nothing is left behind.
+        """
+        from nvgre_inspect.capture.saving import save_frames
+
+        pages = self.pages(snapshot)
+        try:
+            return save_frames(
+                map(pages.frame, numbers),
+                pages.interfaces,
+                target,
+                force=force,
+                inputs=self._captures.paths,
+                progress=progress,
+            )
+        except KeyError as error:
+            raise UsageError(f"there is no packet {error}: the last one is {pages.last}") from None
 
     def dissect(self, number: int) -> Stack:
         """The frame of that number (from 1), found as by `frame`, and taken apart for people."""

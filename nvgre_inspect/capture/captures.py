@@ -1,11 +1,12 @@
 """Captures: the inputs of one session as one source of frames, which can be read through more than once.
 
 Files are opened again for another pass; what came from a pipe was kept in a temporary file and is read from there,
-frame by frame (about 5 µs each).
+frame by frame (about 5 µs each). So are single frames of compressed files, once somebody asks for one (`unpacked`).
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from nvgre_inspect.capture.first import First
 from nvgre_inspect.capture.merging import Merge, merge
 from nvgre_inspect.capture.reader import CaptureReader, open_capture
+from nvgre_inspect.capture.unpacked import Unpacked
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.source import Frame, InterfaceInfo
 
@@ -38,12 +40,20 @@ class Captures:
         self._started = False
         #: Of a pipe: where its frames can be read again, batch by batch.
         self._came: list[npt.NDArray[np.int64]] = []
+        #: Compressed files of which a frame was asked for, by reader.
+        self._unpacked: dict[int, Unpacked] = {}
+        self._unpacking = threading.Lock()
         self._open()
 
     def _open(self) -> None:
         self._readers = _open_all(self._paths, self._keep)
         self._merge = merge(self._readers)
         self._source: Merge | First = self._merge if self._count is None else First(self._merge, self._count)
+
+    @property
+    def paths(self) -> Sequence[str | Path]:
+        """The inputs as they were named."""
+        return self._paths
 
     @property
     def readers(self) -> Sequence[CaptureReader]:
@@ -91,26 +101,21 @@ class Captures:
         return self._kept(positions[:count])
 
     def read_frame(self, position: int) -> Frame:
-        """One frame, by its batch's `position`. CaptureError where frames were not kept (compressed files)."""
-        return self._merge.read_frame(position)
+        """One frame, by its batch's `position`; from any thread. CaptureError where it cannot be read again.
 
-    def close(self) -> None:
-        """Close the inputs and remove what was kept of them."""
-        for reader in self._readers:
-            reader.close()
+        The first frame of a compressed file costs decompressing it up to there, into a temporary file.
+        """
+        i = self._merge.reader_of(position)
+        if self._readers[i].can_read_again or not self._keep or not self.can_reopen:
+            return self._merge.read_frame(position)
+        with self._unpacking:
+            if i not in self._unpacked:
+                self._unpacked[i] = Unpacked(self._paths[i], self._readers[i].file_number)
+        return self._merge.placed(self._unpacked[i].read_frame(position), position)
 
-    def _noted(self) -> Iterator[PacketBatch]:
-        for batch in self._source:
-            self._came.append(batch.position)
-            yield batch
-
-    def _kept(self, positions: npt.NDArray[np.int64]) -> Iterator[PacketBatch]:
-        for start in range(0, len(positions), _FRAMES_AGAIN):
-            yield self._joined(positions[start : start + _FRAMES_AGAIN])
-
-    def _joined(self, positions: npt.NDArray[np.int64]) -> PacketBatch:
-        """The frames at these positions as one batch."""
-        frames = [self._merge.read_frame(int(position)) for position in positions]
+    def read_batch(self, positions: npt.NDArray[np.int64]) -> PacketBatch:
+        """The frames at these positions, as a batch of their own; as `read_frame`."""
+        frames = [self.read_frame(position) for position in positions.tolist()]
         caplen = np.array([len(frame.data) for frame in frames], dtype=np.int64)
         return PacketBatch(
             np.frombuffer(b"".join(frame.data for frame in frames) or b"\0", dtype=np.uint8),
@@ -122,6 +127,23 @@ class Captures:
             np.array([frame.interface for frame in frames], dtype=np.int32),
             positions,
         )
+
+    def close(self) -> None:
+        """Close the inputs and remove what was kept of them."""
+        for unpacked in self._unpacked.values():
+            unpacked.close()
+        self._unpacked.clear()
+        for reader in self._readers:
+            reader.close()
+
+    def _noted(self) -> Iterator[PacketBatch]:
+        for batch in self._source:
+            self._came.append(batch.position)
+            yield batch
+
+    def _kept(self, positions: npt.NDArray[np.int64]) -> Iterator[PacketBatch]:
+        for start in range(0, len(positions), _FRAMES_AGAIN):
+            yield self.read_batch(positions[start : start + _FRAMES_AGAIN])
 
 
 def _aside(paths: Sequence[str | Path], count: int) -> Iterator[PacketBatch]:

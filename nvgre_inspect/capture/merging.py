@@ -55,12 +55,19 @@ class Merge(Iterator[PacketBatch]):
 
     def read_frame(self, position: int) -> Frame:
         """See `CaptureReader.read_frame`; the interface of the frame is its row in `interfaces`."""
+        return self.placed(self._readers[self.reader_of(position)].read_frame(position), position)
+
+    def reader_of(self, position: int) -> int:
+        """Which of the readers has the frame at that position. ValueError if none has."""
         i = self._by_file.get(position >> POSITION_BITS)
         if i is None:
             raise ValueError(f"no file has number {position >> POSITION_BITS}")
-        reader = self._readers[i]
-        frame = reader.read_frame(position)
-        row = self._rows[i][frame.interface - reader.first_interface]
+        return i
+
+    def placed(self, frame: Frame, position: int) -> Frame:
+        """A frame as its reader numbers interfaces, with its interface's row in `interfaces`."""
+        i = self.reader_of(position)
+        row = self._rows[i][frame.interface - self._readers[i].first_interface]
         return Frame(frame.data, frame.ts_ns, frame.wirelen, frame.linktype, row, frame.comment)
 
     def _number_interfaces(self) -> None:

@@ -127,6 +127,11 @@ class CaptureReader:
         return self._stream.total_bytes
 
     @property
+    def can_read_again(self) -> bool:
+        """Whether `read_frame` can be used: not of pipes and compressed files of which nothing is kept."""
+        return self._stream.can_read_again
+
+    @property
     def notes(self) -> list[str]:
         """Sentences about what was odd, but is no damage."""
         return [

@@ -244,15 +244,25 @@ class Stream:
             " (set TMPDIR to a folder with more room, or decompress the file first)"
         )
 
+    @property
+    def can_read_again(self) -> bool:
+        """Whether what was read is in a file, or was kept in one."""
+        return self._again() is not None
+
+    def _again(self) -> _Positional | None:
+        return self._spool or (self._input if self.codec is None else None)
+
     def read_again(self, position: int, size: int) -> bytes:
         """Decompressed bytes that have been read before; fewer than `size` at the end of what there is."""
-        source = self._spool or (self._input if self.codec is None else None)
+        source = self._again()
         if source is None:
             raise CaptureError(f"{self.name} was opened without keeping what is read: frames cannot be read again")
         try:
             return source.read(position, size)
         except OSError as error:
             raise CaptureError(f"{self.name} cannot be read again: {error.strerror}") from None
+        except ValueError:
+            raise CaptureError(f"{self.name} cannot be read again: it was closed") from None
 
     def close(self) -> None:
         """Close the input and remove the spool."""

@@ -164,7 +164,7 @@ class Engine:
         anomalies = state.anomalies.copy()
         for name in ("first_frame", "last_frame"):
             anomalies[name] = numbers[anomalies[name] - 1]
-        return replace(state, anomalies=anomalies)
+        return replace(state, anomalies=anomalies, frame_number=numbers)
 
     def numbers(self) -> npt.NDArray[np.int64] | None:
         """int64[frames]: the number (from 1) of each frame that was counted; None where all were."""

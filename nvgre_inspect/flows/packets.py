@@ -22,7 +22,7 @@ def packet_table(
     batch: PacketBatch,
     records: npt.NDArray[np.void],
     frame_flow: npt.NDArray[Any],
-    first_number: int,
+    number: int | npt.NDArray[np.int64],
     *,
     select: npt.NDArray[Any] | None = None,
     options: DecodeOptions | None = None,
@@ -31,9 +31,9 @@ def packet_table(
     """The rows of one batch, with the columns of `model.columns.PACKETS`.
 
     `records` (RECORD) and `frame_flow` (row of State.flows, -1: none) have one entry per frame of the batch;
-    `first_number` is the number of its first frame, from 1. `select` (bool mask or frame indices) leaves the other
-    frames out; `options` are those of decoding; `registry` is what `dissectors.registry.build` gave, so that users'
-    dissectors have their say in `info`.
+    `number` is that of its first frame, from 1, or has an entry per frame where they do not follow each other.
+    `select` (bool mask or frame indices) leaves the other frames out; `options` are those of decoding; `registry` is
+    what `dissectors.registry.build` gave, so that users' dissectors have their say in `info`.
     """
     options = options or DecodeOptions()
     registry = registry or Registry(options.tables)
@@ -49,7 +49,7 @@ def packet_table(
     return build(
         PACKETS,
         {
-            "number": first_number + frames,
+            "number": number + frames if isinstance(number, int) else number[frames],
             "time": rows["ts_ns"],
             "interface": rows["interface"],
             "flow": np.where(flow < 0, -1, flow + 1),

@@ -167,6 +167,8 @@ class State:
     frame_position: npt.NDArray[np.int64]
     #: rows that did not fit, by table name
     overflow: dict[str, int]
+    #: int64 [frames]: the number of each frame in its capture, from 1, rising; None: all were counted, 1, 2, 3, …
+    frame_number: npt.NDArray[np.int64] | None = None
 
     @property
     def frames(self) -> int:

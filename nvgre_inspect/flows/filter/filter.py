@@ -59,7 +59,7 @@ class Filter:
         self,
         batch: PacketBatch,
         records: npt.NDArray[np.void],
-        first_number: int,
+        number: int | npt.NDArray[np.int64],
         start_ns: int,
         flows: pd.DataFrame | None = None,
         frame_flow: npt.NDArray[np.integer[Any]] | None = None,
@@ -68,17 +68,17 @@ class Filter:
     ) -> npt.NDArray[np.bool_]:
         """One bool per frame of `batch`.
 
-        `records` [frames] are those of the batch, `first_number` is the number of its first frame, `start_ns` the time
-        of the capture's first frame. `flows` is the flows table and `frame_flow` [frames] the row there of each frame's
-        flow (-1: none); both only where `needs_flows`. `options` are those that the records were decoded with;
-        `registry` is that of users' dissectors, for `info`.
+        `records` [frames] are those of the batch, `number` is that of its first frame, or [frames] that of each where
+        they do not follow each other, `start_ns` the time of the capture's first frame. `flows` is the flows table and
+        `frame_flow` [frames] the row there of each frame's flow (-1: none); both only where `needs_flows`. `options`
+        are those that the records were decoded with; `registry` is that of users' dissectors, for `info`.
         TypeError for a filter on another table, ValueError for missing flows or lengths that differ.
         """
         if self.table not in (None, "packets"):
             raise TypeError(f"a filter on {self.table} is asked by mask")
         if len(records) != len(batch) or (frame_flow is not None and len(frame_flow) != len(batch)):
             raise ValueError("records and frame_flow have one entry per frame of the batch")
-        rows = PacketRows(batch, records, first_number, start_ns, self._flow_rows(flows), frame_flow, options, registry)
+        rows = PacketRows(batch, records, number, start_ns, self._flow_rows(flows), frame_flow, options, registry)
         return self.predicate.mask(rows)
 
     def _flow_rows(self, flows: pd.DataFrame | None) -> TableRows | None:

@@ -56,21 +56,23 @@ class PacketRows:
         self,
         batch: PacketBatch,
         records: Records,
-        first_number: int,
+        number: int | npt.NDArray[np.int64],
         start_ns: int,
         flows: TableRows | None,
         frame_flow: npt.NDArray[np.integer[Any]] | None,
         options: DecodeOptions,
         registry: Registry | None,
     ) -> None:
-        """`frame_flow[i]` is the row of frame i's flow in `flows`, -1 for none."""
+        """`number` is that of the first frame, or of each; `frame_flow[i]` is the row of frame i's flow in `flows`, -1
+        for none.
+        """
         self._batch = batch
         self._options = options
         self._registry = registry
         self.records = records
         self.buffer = batch.buffer
         self.headers = Headers(batch, records, options)
-        self.first_number = first_number
+        self.numbers = number + np.arange(len(records)) if isinstance(number, int) else number
         self.start_ns = start_ns
         self.flows = flows
         self.frame_flow = frame_flow
@@ -191,7 +193,7 @@ class PacketRows:
         return Occurrences(rows, Numbers(self.records[name][rows].astype(np.int64)))
 
     def _number(self, _: Scope) -> Occurrences:
-        return self._all(np.arange(self.first_number, self.first_number + self.size))
+        return self._all(self.numbers)
 
     def _time(self, _: Scope) -> Occurrences:
         return self._all(self.records["ts_ns"])
