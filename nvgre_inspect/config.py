@@ -20,6 +20,7 @@ from dissectors import encaps
 from nvgre_inspect.actions import ACTIONS
 from nvgre_inspect.keys import DEFAULTS, Keys, KeysError, remapped
 from nvgre_inspect.model.names import Names
+from nvgre_inspect.model.spelling import unknown_keys
 
 ENVIRONMENT = "NVGRE_INSPECT_CONFIG"
 COLOR_CHOICES = ("auto", "always", "never")
@@ -199,12 +200,8 @@ def _checked(document: Mapping[str, Any], name: str, checks: Mapping[str, Callab
 
 
 def _known(table: Mapping[str, Any], valid: Iterable[str], prefix: str) -> None:
-    valid = list(valid)
-    for key in table:
-        if key not in valid:
-            near = difflib.get_close_matches(key, valid, n=1, cutoff=0.5)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"known here: {', '.join(valid)}"
-            raise ConfigError(f"{prefix}{key}: unknown key; {hint}")
+    for sentence in unknown_keys(table, valid, prefix):
+        raise ConfigError(sentence)
 
 
 def _table(document: Mapping[str, Any], key: str, path: str) -> Mapping[str, Any]:
