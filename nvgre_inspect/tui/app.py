@@ -1,0 +1,227 @@
+"""InspectApp: owns the session's loading, the Snapshot and the scope, and goes from screen to screen.
+
+Going on (`go`) leaves the place where one was behind, with its selection; `back` returns to it. A place is a screen
+and a scope. There is one screen object per kind of screen.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, ClassVar
+
+from textual.binding import BindingType
+
+from nvgre_inspect.actions import Context
+from nvgre_inspect.config import Config
+from nvgre_inspect.display.text import amount, clock, escape
+from nvgre_inspect.model.snapshot import Snapshot
+from nvgre_inspect.session import Progress, Session
+from nvgre_inspect.tui.keymap import KeyedApp, bindings
+from nvgre_inspect.tui.loading import Loader
+from nvgre_inspect.tui.messages import Loaded, Loading, SnapshotTaken
+from nvgre_inspect.tui.scope import Scope
+from nvgre_inspect.tui.screens import registry
+from nvgre_inspect.tui.screens.base import InspectScreen
+from nvgre_inspect.tui.screens.rows import RowsScreen
+from nvgre_inspect.tui.theme import install
+
+#: Places that `back` can return to.
+_PLACES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one was."""
+
+    screen: str
+    scope: Scope
+    #: What the screen itself remembers.
+    memory: Any
+
+
+class InspectApp(KeyedApp):
+    """The terminal UI over one session."""
+
+    TITLE = "nvgre-inspect"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.APP)
+
+    def __init__(self, session: Session, settings: Config, files: Sequence[str]) -> None:
+        """`session` is open and was not read yet; `files` are its inputs as the user named them."""
+        super().__init__(getattr(settings, "keys", None))
+        self.session = session
+        self.settings = settings
+        self.source_name = _source_name(files)
+        self.snapshot: Snapshot | None = None
+        self.scope = Scope()
+        self.progress: Progress | None = None
+        self.outcome: Loaded | None = None
+        self.time_style = settings.options.time
+        self.loader = Loader(session, self.post_message, self._wanted)
+        self._screens: dict[str, InspectScreen] = {}
+        self._current = ""
+        self._places: deque[Place] = deque(maxlen=_PLACES)
+
+    async def on_mount(self) -> None:
+        """Show the first screen and begin to read."""
+        install(self, "dark")
+        for name, kind in registry().items():
+            self._screens[name] = kind()
+            self.install_screen(self._screens[name], name)
+        self._current = next(iter(self._screens))
+        await self.push_screen(self._current)
+        self.loader.start()
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def loading(self) -> bool:
+        """Whether there is more to read."""
+        return self.outcome is None
+
+    def _wanted(self) -> Iterable[str]:
+        """Called from the thread that reads."""
+        screen = self._screens.get(self._current)
+        return () if screen is None else screen.TABLES
+
+    @property
+    def progress_text(self) -> str:
+        """How far reading is: `42 %  1,203,000 packets/s  3 s left`; empty when all was read."""
+        if not self.loading or self.progress is None:
+            return ""
+        return describe(self.progress) + (" (paused)" if self.loader.paused else "")
+
+    def on_loading(self, message: Loading) -> None:
+        """Reading came further."""
+        self.progress = message.progress
+        self.current.show_header()
+
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
+        """There is something new to show."""
+        self.snapshot = message.snapshot
+        self.current.catch_up()
+
+    def on_loaded(self, message: Loaded) -> None:
+        """All was read, or what could be."""
+        self.outcome = message
+        if message.snapshot is not None:
+            self.snapshot = message.snapshot
+        self.current.catch_up()
+
+    def action_cancel_loading(self) -> None:
+        """Read no further."""
+        if self.loading:
+            self.loader.cancel()
+
+    def action_pause(self) -> None:
+        """Take no Snapshots, or take them again."""
+        self.loader.pause(paused=not self.loader.paused)
+        self.current.show_header()
+
+    # --- from place to place -----------------------------------------------------------------------------------------
+
+    @property
+    def current(self) -> InspectScreen:
+        """The main screen that is shown, perhaps with a dialog over it."""
+        return self._screens[self._current]
+
+    def has_screen(self, name: str) -> bool:
+        """Whether there is a screen of that name."""
+        return name in self._screens
+
+    def go(self, name: str, scope: Scope | None = None) -> None:
+        """Go on to the screen of that name, with another scope if one is given."""
+        self._places.append(Place(self._current, self.scope, self.current.remember()))
+        self._show(name, self.scope if scope is None else scope, None)
+
+    def back(self) -> bool:
+        """Return to where one was before; whether there was such a place."""
+        if not self._places:
+            return False
+        place = self._places.pop()
+        self._show(place.screen, place.scope, place.memory)
+        return True
+
+    def _show(self, name: str, scope: Scope, memory: Any) -> None:
+        self.scope = scope
+        if name != self._current:
+            self._current = name
+            self.switch_screen(name)
+        self.current.recall(memory)
+        self.current.catch_up()
+
+    def _go_to(self, name: str) -> None:
+        if name == self._current:
+            return
+        if self.has_screen(name):
+            self.go(name)
+        else:
+            self.notify(f"{name.capitalize()} comes later", severity="warning")
+
+    def action_show_overview(self) -> None:
+        """The capture as a whole."""
+        self._go_to("overview")
+
+    def action_show_tenants(self) -> None:
+        """The tenants."""
+        self._go_to("tenants")
+
+    def action_show_tunnels(self) -> None:
+        """The tunnels."""
+        self._go_to("tunnels")
+
+    def action_show_flows(self) -> None:
+        """The flows."""
+        self._go_to("flows")
+
+    def action_show_packets(self) -> None:
+        """The packets."""
+        self._go_to("packets")
+
+    def action_show_findings(self) -> None:
+        """The findings."""
+        self._go_to("findings")
+
+    def action_show_correlate(self) -> None:
+        """The same packets at several points."""
+        self._go_to("correlate")
+
+    def select(self, key: Hashable) -> None:
+        """Put the cursor of the screen that is shown on the row with that key, if it has rows."""
+        if isinstance(self.current, RowsScreen):
+            self.current.table.select(key)
+
+    async def action_quit(self) -> None:
+        """Back; at the beginning out."""
+        if not self.back():
+            self.exit()
+
+    def action_quit_now(self) -> None:
+        """Out, from anywhere."""
+        self.exit()
+
+
+def describe(progress: Progress) -> str:
+    """`reading 42 %  1,203,000 packets/s  3 s left`, without what is not known."""
+    if progress.activity != "reading":
+        return f"{progress.activity} for this machine, once: some seconds"
+    parts = ["reading"]
+    total = progress.total_bytes
+    parts.append(
+        f"{min(progress.bytes_read / total, 1.0):.0%}".replace("%", " %") if total else amount(progress.bytes_read)
+    )
+    if progress.elapsed_s > 0:
+        parts.append(f"{progress.packets / progress.elapsed_s:,.0f} packets/s")
+        if total and progress.bytes_read:
+            left = (total - progress.bytes_read) * progress.elapsed_s / progress.bytes_read
+            parts.append(f"{clock(max(left, 0.0))} left")
+    return "  ".join(parts)
+
+
+def _source_name(files: Sequence[str]) -> str:
+    """The first part of the breadcrumb."""
+    name = "standard input" if files[0] == "-" else escape(PurePath(files[0]).name)
+    return name if len(files) == 1 else f"{name} and {len(files) - 1} more"

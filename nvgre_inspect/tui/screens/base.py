@@ -1,0 +1,142 @@
+"""InspectScreen: what all screens have around their body, and the hooks by which the app tells them what is new."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from nvgre_inspect.actions import Context
+from nvgre_inspect.tui.keymap import bindings
+from nvgre_inspect.tui.messages import Selection
+from nvgre_inspect.tui.scope import SEPARATOR, Scope
+
+if TYPE_CHECKING:
+    from nvgre_inspect.model.snapshot import Snapshot
+    from nvgre_inspect.tui.app import InspectApp
+
+
+class InspectScreen(Screen[None]):
+    """A screen over the app's Snapshot, narrowed to its scope.
+
+    Subclasses say what is in the middle (`body`), and answer the hooks. While a screen is not shown nothing is told to
+    it; it hears what it missed when it is shown again.
+    """
+
+    #: Name in the app's registry of screens, and in the header.
+    NAME: ClassVar[str] = ""
+    TITLE: ClassVar[str | None] = None
+    #: Tables that it shows: built by the worker that reads, with every Snapshot.
+    TABLES: ClassVar[tuple[str, ...]] = ()
+    BINDINGS = bindings(Context.SCREEN)
+    app: InspectApp
+    DEFAULT_CSS = """
+    InspectScreen {
+        layout: vertical;
+        & > #header { height: 1; background: $panel; color: $foreground;
+            & > #breadcrumb { width: 1fr; text-overflow: ellipsis; text-wrap: nowrap; padding: 0 1; }
+            & > #progress { width: auto; padding: 0 1; color: $accent; }
+        }
+        & > #body { height: 1fr; }
+        & > #status { height: 1; padding: 0 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen_snapshot: Snapshot | None = None
+        self._seen_scope: Scope | None = None
+        self._ready = False
+
+    def compose(self) -> ComposeResult:
+        """The header, the body, the status line, the footer."""
+        with Horizontal(id="header"):
+            yield Static(id="breadcrumb", markup=False)
+            yield Static(id="progress", markup=False)
+        with Vertical(id="body"):
+            yield from self.body()
+        yield Static(id="status", markup=False)
+        yield Footer(show_command_palette=False)
+
+    # --- hooks -------------------------------------------------------------------------------------------------------
+
+    def body(self) -> ComposeResult:
+        """What is in the middle."""
+        yield from ()
+
+    def refresh_snapshot(self, snapshot: Snapshot) -> None:
+        """A new Snapshot is there (or the first one that this screen sees)."""
+
+    def scope_changed(self, scope: Scope) -> None:
+        """The screen is shown with another scope than before. Comes before `refresh_snapshot`."""
+
+    def selection(self) -> Selection | None:
+        """What is selected, for pivots, export and copy; None: nothing is."""
+        return None
+
+    def remember(self) -> Any:
+        """Where the screen stands: given to `recall` when somebody comes back to this place."""
+        return None
+
+    def recall(self, place: Any) -> None:
+        """Stand there again; None: at the beginning."""
+
+    # --- what the app calls ------------------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Take in what is new since the screen was last shown."""
+        if not self._ready:
+            return
+        self.show_header()
+        if self.app.scope != self._seen_scope:
+            self._seen_scope = self.app.scope
+            self.scope_changed(self.app.scope)
+            self._seen_snapshot = None
+        if self.app.snapshot is not None and self.app.snapshot is not self._seen_snapshot:
+            self._seen_snapshot = self.app.snapshot
+            self.refresh_snapshot(self.app.snapshot)
+
+    def show_header(self) -> None:
+        """Breadcrumb and progress."""
+        steps = [self.app.source_name, *(step.label for step in self.app.scope.steps)]
+        title = str(self.TITLE or self.NAME.capitalize())
+        self.query_one("#breadcrumb", Static).update(
+            Content.assemble((title, "bold"), "  ", (SEPARATOR.join(steps), "not dim"))
+        )
+        self.query_one("#progress", Static).update(Content(self.app.progress_text))
+
+    def show_status(self, text: str | Content) -> None:
+        """What the status line says."""
+        self.query_one("#status", Static).update(Content(text) if isinstance(text, str) else text)
+
+    def on_mount(self) -> None:
+        """The first time that it is shown. Textual calls the handlers of subclasses before this one."""
+        self._ready = True
+        self.catch_up()
+
+    # --- actions -----------------------------------------------------------------------------------------------------
+
+    def action_back(self) -> None:
+        """To where one was before."""
+        if not self.app.back():
+            self.explain("this is where you began; q leaves")
+
+    def action_underlay(self) -> None:
+        """The tunnels that carry what is selected."""
+        self.explain("no flow or tenant is selected here")
+
+    def action_overlay(self) -> None:
+        """What is on the selected tunnel."""
+        self.explain("no tunnel is selected here")
+
+    def action_drill_down(self) -> None:
+        """What is selected, in detail."""
+        self.explain("nothing is selected here")
+
+    def explain(self, sentence: str) -> None:
+        """Say why a key did nothing."""
+        self.notify(sentence, severity="warning", timeout=3, markup=False)

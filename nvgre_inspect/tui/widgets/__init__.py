@@ -1,0 +1,1 @@
+"""Widgets: they take plain data, post messages, and know neither the app nor the session."""
