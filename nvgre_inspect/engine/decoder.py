@@ -28,7 +28,7 @@ class KernelDecoder:
     def __init__(self, options: DecodeOptions) -> None:
         self._tables: Any = lookup_tables(options).view(np.recarray)
         self._template: Any = template().view(np.recarray)
-        self._walks: Any = walks().view(np.recarray)
+        self._walks: Any = walks(options).view(np.recarray)
 
     def decode(self, batch: PacketBatch) -> npt.NDArray[np.void]:
         """RECORD[len(batch)]."""

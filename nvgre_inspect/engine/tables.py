@@ -50,9 +50,10 @@ def template() -> npt.NDArray[np.void]:
     return record
 
 
-def walks() -> npt.NDArray[np.void]:
+def walks(options: DecodeOptions) -> npt.NDArray[np.void]:
     """Scratch and initial state of a walk."""
     walk = np.zeros(2, dtype=headers.WALK)
+    walk["inner_layers"] = options.inner if isinstance(options.inner, int) else {"tenant": 0, "all": -1}[options.inner]
     for name in ("entropy", "ip_claim", "ip_ttl", "ip_tos", "ip_label"):
         walk[name] = -1
     walk["ca_mac"] = walk["ca_ip"] = 1

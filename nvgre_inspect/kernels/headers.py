@@ -52,6 +52,7 @@ WALK = np.dtype(
         ("open", "i8"),  # 1: inside the first fragment of an IP packet
         ("srh", "i8"),  # 1: the last IPv6 header had a segment routing header
         ("tagged", "i8"),  # 1: the next Ethernet header is that of an NVGRE tenant, which must have no tag
+        ("inner_layers", "i8"),  # whose payload is the inner frame: 0 the tenant's, -1 the last's, else the N-th's
         ("tenant", "i8"),  # 0: none yet, 1: a tunnel that a virtual network may replace, 2: final
         ("ca_mac", "i8"),  # 1: the tenant's payload may still begin with an Ethernet header
         ("ca_ip", "i8"),  # 1: its first IP header has not come yet
@@ -163,11 +164,15 @@ def enter(r, w, kind, has_id, ident, flow_id, payload):
     w.fresh = 1
     mirror = kind == E.ERSPAN1 or kind == E.ERSPAN2 or kind == E.ERSPAN3
     virtual = has_id and ((E.NVGRE <= kind <= E.GRE_IN_UDP) or kind >= E.USER)
-    if mirror:
-        if w.tenant == 0:
-            _open_inner(r, w, payload)
-    elif w.tenant == 0 or (virtual and w.tenant == 1):
-        _open_inner(r, w, payload)
+    # A mirrored frame is the inner one until a tenant is found in it.
+    opens = w.tenant == 0 or (virtual and w.tenant == 1)
+    if opens:
+        _forget_address(r, w)
+    inner_layers = w.inner_layers
+    if (opens and inner_layers == 0) or inner_layers < 0 or n < inner_layers:
+        r.inner_off = payload
+        r.inner_len = max(w.end - payload, 0)
+    if opens and not mirror:
         w.tenant = 2 if virtual else 1
         r.tenant_layer = n
         r.encap = kind
@@ -182,10 +187,8 @@ def enter(r, w, kind, has_id, ident, flow_id, payload):
 
 
 @inner
-def _open_inner(r, w, payload):
+def _forget_address(r, w):
     """The tenant's (or the mirrored) frame starts here; its addresses are still to come."""
-    r.inner_off = payload
-    r.inner_len = max(w.end - payload, 0)
     r.ca_mac = -1
     r.ca_family = 0
     for k in range(4):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from dissectors.dispatch import DispatchTables
 
@@ -22,9 +23,14 @@ class DecodeOptions:
     tables: DispatchTables = DispatchTables.DEFAULT
     #: Nanoseconds of capture time after which a flow that is not TCP ends; 0: never.
     idle_timeout_ns: int = 120_000_000_000
+    #: Whose payload `inner_off` and `inner_len` describe: the tenant's layer, the last ("all"), or the N-th from
+    #: outside (the last of fewer). For decapsulation; what is accounted needs the tenant's.
+    inner: Literal["tenant", "all"] | int = "tenant"
 
     def __post_init__(self) -> None:
         if self.gre_key not in GRE_KEYS:
             raise ValueError(f"gre_key {self.gre_key!r} is none of {', '.join(GRE_KEYS)}")
         if self.idle_timeout_ns < 0:
             raise ValueError("idle_timeout_ns is negative")
+        if self.inner not in ("tenant", "all") and not (isinstance(self.inner, int) and self.inner >= 1):
+            raise ValueError(f"inner {self.inner!r} is neither tenant, all nor a number of layers")

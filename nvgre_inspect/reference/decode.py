@@ -67,24 +67,35 @@ def decode(batch: PacketBatch, options: DecodeOptions, out: npt.NDArray[np.void]
     for position, (start, caplen, wirelen, ts_ns, linktype, interface) in enumerate(rows):
         frame = buffer[start : start + caplen].tobytes()
         walk = Walk(frame, min(wirelen, LONGEST_PACKET), linktype, gre_key, tables)
-        pack(packed, position * size, *flatten(walk, ts_ns, wirelen, caplen, interface, linktype))
+        pack(packed, position * size, *flatten(walk, ts_ns, wirelen, caplen, interface, linktype, options.inner))
     out[: len(batch)] = np.frombuffer(packed, dtype=RECORD)
 
 
-def flatten(walk: Walk, ts_ns: int, wire_len: int, cap_len: int, interface: int, linktype: int) -> list[int]:
-    """The values of a record, in the order of RECORD, arrays spread out."""
+def flatten(
+    walk: Walk,
+    ts_ns: int,
+    wire_len: int,
+    cap_len: int,
+    interface: int,
+    linktype: int,
+    inner_layer: int | str = "tenant",
+) -> list[int]:
+    """The values of a record, in the order of RECORD, arrays spread out; `inner_layer` is `DecodeOptions.inner`."""
     layers, inner = walk.layers, walk.innermost
     tenant = walk.tenant
     layer = layers[tenant] if tenant >= 0 else None
     # Without a tenant all layers are mirrors.
     content = layer or (layers[-1] if layers else None)
+    own_off = content.payload if content else 0
+    if layers and inner_layer != "tenant":
+        content = layers[-1] if isinstance(inner_layer, str) else layers[:inner_layer][-1]
     inner_off = content.payload if content else 0
     inner_end = content.end if content else min(wire_len, LONGEST_PACKET)
     underlay = walk.ips[layer.n_ip - 1] if layer and layer.n_ip else None
     kinds = [entry.kind if entry.id is None else entry.kind | encaps.HAS_ID for entry in layers]
     ids = [entry.id or 0 for entry in layers]
     blank = [0] * (MAX_LAYERS - len(layers))
-    ca_mac, (ca_family, ca_words) = _customer_address(walk, inner_off)
+    ca_mac, (ca_family, ca_words) = _customer_address(walk, own_off)
     pa_family, pa_src, pa_dst, pa_ttl, pa_tos = _outline(underlay)
     family, src, dst, ttl, tos = _outline(inner.ip)
     vlans = (*inner.vlans, 0, 0)[:2]
