@@ -13,7 +13,8 @@ from nvgre_inspect import config
 from nvgre_inspect.cli import terminal
 from nvgre_inspect.cli.errors import DAMAGED, DONE, FAILED, USAGE, CommandError, nearest
 from nvgre_inspect.cli.progress import ProgressLine
-from nvgre_inspect.display.text import counted, escape
+from nvgre_inspect.display import states
+from nvgre_inspect.display.text import escape
 
 if TYPE_CHECKING:
     from nvgre_inspect.flows.filter import Filter
@@ -80,11 +81,10 @@ def conclude(session: Session, arguments: argparse.Namespace, *, damage_shown: b
 
 def no_packets(session: Session) -> str:
     """Why there is nothing: the input is empty, or nothing of it was to be counted."""
-    packets = int(session.captures["packets"].sum())
-    if not packets:
-        return "no packets"
-    asked = {"-R": session.options.read_filter, "--interface": session.options.interface}
-    return f"none of {counted(packets, 'packet')} matches {' and '.join(name for name in asked if asked[name])}"
+    options = session.options
+    return states.no_packets(
+        int(session.captures["packets"].sum()), read_filter=options.read_filter, interface=options.interface
+    )
 
 
 def say(sentence: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli.layout import Cells
 from nvgre_inspect.display import values
+from nvgre_inspect.display.headings import FLEXIBLE, direction, heading
 from nvgre_inspect.display.times import TimeFormat
 from nvgre_inspect.model.columns import Column, Table, Type
 
@@ -21,26 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nvgre_inspect.model.names import Names
-
-#: Headings for people where the column's own name with spaces is too long.
-HEADINGS = {
-    "retransmissions": "retrans",
-    "lost_segments": "lost",
-    "handshake_rtt_ms": "rtt",
-    "duration_s": "duration",
-    "overhead_pct": "overhead",
-    "retransmission_pct": "retrans",
-    "max_wire_len": "longest",
-    "flow_ids": "FlowIDs",
-    "flow_id": "FlowID",
-    "pas": "PAs",
-    "pa_src": "PA src",
-    "pa_dst": "PA dst",
-    "ip": "IP",
-    "mac": "MAC",
-}
-#: Texts that may grow long, cut first on a narrow terminal.
-FLEXIBLE = {"file", "damage", "stack", "anomalies", "info", "title", "summary", "advice", "pas", "path"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +74,13 @@ class Presenter:
         if name == "vsid" and "encap" in self._table:
             return _Shown(name, partial(values.tenants, names=self._names, with_encap=False), 1)
         time = TimeFormat(self._time)
-        heading = name + (time.suffix if column.type is Type.TIME else "")
-        return self._single(column, heading, 1, time)
+        title = name + (time.suffix if column.type is Type.TIME else "")
+        return self._single(column, title, 1, time)
 
-    def _single(self, column: Column, heading: str, rank: int, time: TimeFormat, group: str = "") -> _Shown:
+    def _single(self, column: Column, title: str, rank: int, time: TimeFormat, group: str = "") -> _Shown:
         form = values.formatter(column, self._names, time)
         name = column.name
-        return _Shown(heading, lambda rows: form(rows[name]), rank, group, column.right, name in FLEXIBLE)
+        return _Shown(title, lambda rows: form(rows[name]), rank, group, column.right, name in FLEXIBLE)
 
     def _chosen(self) -> Iterator[_Shown]:
         tenant = "encap" in self._table and "vsid" in self._table
@@ -112,10 +93,10 @@ class Presenter:
             elif tenant and (name == "vsid" or (name == "name" and self._table.name == "tenants")):
                 continue
             elif name in ("src_ip", "dst_ip") and f"{name[:3]}_port" in self._table:
-                heading = "source" if name == "src_ip" else "destination"
+                title = "source" if name == "src_ip" else "destination"
                 # The info of a packet has the ports, or the identifier of a ping.
                 short = partial(_address_only, side=name[:3]) if self._table.name == "packets" else None
-                yield _Shown(heading, partial(values.ends, side=name[:3]), self._rank(column), short=short)
+                yield _Shown(title, partial(values.ends, side=name[:3]), self._rank(column), short=short)
             elif name in ("src_port", "dst_port"):
                 continue
             else:
@@ -125,17 +106,14 @@ class Presenter:
         return 1 if column.name in self._important else column.rank
 
     def _plain(self, column: Column) -> _Shown:
-        base, _, direction = column.name.rpartition("_")
-        paired = direction in ("fwd", "rev") and f"{base}_fwd" in self._table and f"{base}_rev" in self._table
+        sided = direction(self._table, column.name)
         packets = self._table.name == "packets"
         # Milliseconds say when a flow began; the order of packets takes all digits, as does --fields.
         time = TimeFormat(self._time, None if packets or self._time in "de" else 3)
-        if paired:
-            return self._single(column, direction, self._rank(column), time, HEADINGS.get(base, base.replace("_", " ")))
-        heading = HEADINGS.get(column.name, column.name.replace("_", " "))
-        shown = self._single(
-            column, heading + (time.suffix if column.type is Type.TIME else ""), self._rank(column), time
-        )
+        if sided:
+            return self._single(column, sided[1], self._rank(column), time, heading(sided[0]))
+        title = heading(column.name) + (time.suffix if column.type is Type.TIME else "")
+        shown = self._single(column, title, self._rank(column), time)
         # As tcpdump shows it: packets of one capture seldom differ in the date.
         return replace(shown, short=partial(_without_date, time)) if packets and column.type is Type.TIME else shown
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli import analysis, terminal
 from nvgre_inspect.cli.arguments import Parser, add_files, add_time, add_words
 from nvgre_inspect.cli.terminal import Paint
+from nvgre_inspect.display.states import protocol_mix
 from nvgre_inspect.display.text import amount, counted, duration, escape
 from nvgre_inspect.model.columns import TABLES
 
@@ -125,17 +126,8 @@ def _losses(rows: pd.DataFrame) -> Iterator[str]:
 def _nothing(name: str, flows: pd.DataFrame, paint: Paint) -> Iterator[str]:
     """Instead of an empty table: what there is."""
     if name == "tunnels":
-        yield f"{paint('Tunnels', 'title')} none here; seen: {_mix(flows)}"
+        yield f"{paint('Tunnels', 'title')} none here; seen: {protocol_mix(flows)}"
     elif name == "findings":
         yield f"{paint('Findings', 'title')} {paint('none', 'good')}"
     else:
         yield f"{paint(name.capitalize(), 'title')} none"
-
-
-def _mix(flows: pd.DataFrame) -> str:
-    """`tcp 80 %, udp 15 %, arp 5 %` by packets."""
-    packets = (flows["packets_fwd"] + flows["packets_rev"]).groupby(flows["protocol"].astype(str)).sum()
-    shares: Sequence[tuple[str, float]] = [
-        (str(name), 100 * count / packets.sum()) for name, count in packets.sort_values(ascending=False).items()
-    ]
-    return ", ".join(f"{escape(name)} {share:.0f} %" for name, share in shares[:4])

@@ -1,7 +1,7 @@
 """The command line and the registry of columns name the same things."""
 
-from nvgre_inspect.cli import present, summary, tables
-from nvgre_inspect.display import values
+from nvgre_inspect.cli import summary, tables
+from nvgre_inspect.display import headings, values
 from nvgre_inspect.model.columns import TABLES
 
 COLUMNS = {column.name for table in TABLES.values() for column in table}
@@ -13,8 +13,8 @@ def test_every_table_has_a_command():
 
 
 def test_what_the_command_line_says_about_columns_is_about_columns():
-    assert set(present.HEADINGS) <= BASES
-    assert present.FLEXIBLE <= COLUMNS
+    assert set(headings.HEADINGS) <= BASES
+    assert headings.FLEXIBLE <= COLUMNS
     assert values.IDENTIFIERS <= COLUMNS
     assert set(values.WORRIES) <= BASES
     assert set(values.WORDS) <= COLUMNS
