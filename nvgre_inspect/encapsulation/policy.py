@@ -6,14 +6,15 @@ addresses and next hops, and how frames are wrapped. `policy_file` reads and wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 Address = IPv4Address | IPv6Address
 Kind = Literal["nvgre", "gretap", "gre", "vxlan", "geneve", "ipip", "mpls-in-gre", "mpls-in-udp"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 NO_NEXT_HOPS: Mapping[Address, bytes] = MappingProxyType({})
 
 
@@ -52,7 +53,7 @@ class Host:
     #: MAC address of the router through which it sends to others; None: it reaches them directly.
     next_hop: bytes | None = None
     #: The same for single receivers, by their PA.
-    next_hops: Mapping[Address, bytes] = NO_NEXT_HOPS
+    next_hops: Mapping[Address, bytes] = field(default_factory=lambda: NO_NEXT_HOPS)
     name: str = ""
 
 
@@ -84,3 +85,11 @@ class Policy:
     encapsulation: Encapsulation = field(default_factory=Encapsulation)
     hosts: tuple[Host, ...] = ()
     subnets: tuple[Subnet, ...] = ()
+
+
+class PolicyError(ValueError):
+    """A policy that cannot be used: `problems` has a sentence for each rule broken, which names the key's path."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
