@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,11 +23,12 @@ import numpy.typing as npt
 
 from dissectors import dispatch
 from nvgre_inspect.capture import CaptureError, Captures, linktype_name
-from nvgre_inspect.engine.run import WHICH, Engine, Which
+from nvgre_inspect.engine.run import WHICH, Decoder, Engine, Which
 from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.names import Names
-from nvgre_inspect.model.options import GRE_KEYS, DecodeOptions
+from nvgre_inspect.model.options import GRE_KEYS, DecodeOptions, Inner
+from nvgre_inspect.model.selected import Selected
 from nvgre_inspect.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -203,15 +205,22 @@ class Session:
             rows = [row for row, info in enumerate(self._captures.interfaces) if self._is_asked_for(row, info)]
             chosen &= np.isin(batch.interface, rows)
         if self._read_filter is not None and chosen.any():
-            chosen &= self._read_filter.packet_mask(
-                batch,
-                records,
-                first,
-                self._start_ns or 0,
-                options=self._decode_options,
-                registry=self._registry,
-            )
+            chosen &= self._passes(self._read_filter, batch, records, first)
         return chosen
+
+    def _passes(
+        self,
+        asked: Filter | None,
+        batch: PacketBatch,
+        records: npt.NDArray[np.void],
+        number: int | npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.bool_]:
+        """One bool per frame, by a filter that needs no flows."""
+        if asked is None:
+            return np.ones(len(batch), dtype=bool)
+        return asked.packet_mask(
+            batch, records, number, self._start_ns or 0, options=self._decode_options, registry=self._registry
+        )
 
     def _is_asked_for(self, row: int, info: InterfaceInfo) -> bool:
         return self.options.interface in (info.name, str(row))
@@ -297,6 +306,58 @@ class Session:
         chosen = _compiled(filter, "packets")
         self.read()
         return self.pages().tables(chosen)
+
+    def frames(
+        self,
+        filter: str | None = None,  # noqa: A002 (the option's name)
+        *,
+        inner: Inner = "tenant",
+    ) -> Iterator[Selected]:
+        """All frames in order, decoded, and which of them pass `filter` (`-Y`); `inner` as in DecodeOptions.
+
+        One pass without counting anything; where the filter asks for columns of flows, or the input was counted
+        before, that pass comes first (a pipe must then have been kept: `SessionOptions.spool`).
+        """
+        chosen = _compiled(filter, "packets")
+        if chosen is not None and chosen.needs_flows:
+            self.read()
+        counted = self._engine.uses_kernels is not None
+        # A filter asks for the records that everybody else sees.
+        unfiltered = chosen is None and self._read_filter is None and not counted
+        source = self.pages().selected(chosen) if counted else self._once(chosen, inner if unfiltered else "tenant")
+        return source if unfiltered or inner == "tenant" else self._decoded_again(source, inner)
+
+    def _once(self, chosen: Filter | None, inner: Inner) -> Iterator[Selected]:
+        self._began = time.monotonic()
+        with closing(self._engine.decoded(self._captures.batches(), inner)) as items:
+            for batch, records, frames, numbers in items:
+                if self._start_ns is None and len(batch):
+                    self._start_ns = int(batch.ts_ns[0])
+                if numbers is None:
+                    numbers = np.arange(frames - len(batch) + 1, frames + 1)
+                yield Selected(batch, records, numbers, self._passes(chosen, batch, records, numbers))
+                self._report("reading")
+        self._check_interface(self._captures.interfaces)
+
+    def _decoded_again(self, source: Iterator[Selected], inner: Inner) -> Iterator[Selected]:
+        decoder = None
+        for one in source:
+            decoder = decoder or self._engine.decoder(inner)
+            yield one._replace(records=decoder.decode(one.batch))
+
+    def decoder(self, inner: Inner = "tenant") -> Decoder:
+        """A decoder as the one that `frames` uses, once that has given its first."""
+        return self._engine.decoder(inner)
+
+    @property
+    def uses_kernels(self) -> bool:
+        """Whether the input is large enough for compiled code: known once frames came."""
+        return self._engine.decodes_with_kernels
+
+    @property
+    def interfaces(self) -> Sequence[InterfaceInfo]:
+        """The interfaces of the input, as far as they are known: what `interface` of frames refers to."""
+        return self._captures.interfaces
 
     def pages(self, snapshot: Snapshot | None = None) -> PacketPages:
         """Rows of the `packets` table for chosen frames only, of those that `snapshot` (None: that of now) counted.

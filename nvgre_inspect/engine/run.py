@@ -24,7 +24,7 @@ from nvgre_inspect.capture.reader import select
 from nvgre_inspect.kernels import compiled
 from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.model.batch import PacketBatch
-from nvgre_inspect.model.options import DecodeOptions
+from nvgre_inspect.model.options import DecodeOptions, Inner
 from nvgre_inspect.model.record import RECORD
 from nvgre_inspect.model.state import State
 
@@ -59,8 +59,12 @@ _AHEAD = 4
 _PATIENCE_SECONDS = 2.0
 
 
-class _Decoder(Protocol):
-    def decode(self, batch: PacketBatch) -> Records: ...
+class Decoder(Protocol):
+    """What makes records; one per thread."""
+
+    def decode(self, batch: PacketBatch) -> Records:
+        """RECORD[len(batch)]."""
+        ...
 
 
 class _Accountant(Protocol):
@@ -112,35 +116,58 @@ class Engine:
         """Which engine does the work; None before that is decided."""
         return None if self._accountant is None else self._which == "kernels"
 
-    def decoder(self) -> _Decoder:
-        """A decoder of the kind that this engine uses, for decoding frames again."""
+    @property
+    def decodes_with_kernels(self) -> bool:
+        """Whether `decoder` gives the compiled one: decided once the first frames came."""
+        return self._which == "kernels"
+
+    def decoder(self, inner: Inner = "tenant") -> Decoder:
+        """A decoder of the kind that this engine uses, for decoding frames again; `inner` as in DecodeOptions."""
+        options = replace(self._decode_options, inner=inner)
         if self._which == "kernels":
             from nvgre_inspect.engine.decoder import KernelDecoder
 
-            return KernelDecoder(self._decode_options)
-        return _ReferenceDecoder(self._decode_options)
+            return KernelDecoder(options)
+        return _ReferenceDecoder(options)
+
+    def decoded(self, batches: Iterable[PacketBatch], inner: Inner = "tenant") -> Decoded:
+        """All batches with their records, of chosen frames only; nothing is counted but `frames`."""
+        batches = self._settle(iter(batches), "decode")
+        items = self._decoded(batches, self.decoder(inner))
+        if self._which == "kernels":
+            items = _ahead(items)
+        try:
+            for item in items:
+                self.frames = item.frames
+                yield item
+        finally:
+            items.close()
+
+    def _settle(self, batches: Iterator[PacketBatch], *kernels: str) -> Iterator[PacketBatch]:
+        """Decide by the first frames which engine it is, and compile these kernels if need be; all of the frames."""
+        if self._which == "auto":
+            self._which, batches = _decide(batches)
+        if self._which == "kernels" and not compiled.is_warm(*kernels) and self._on_compile is not None:
+            self._on_compile()
+        return batches
 
     def process(self, batches: Iterable[PacketBatch]) -> Iterator[None]:
         """Decode and account all batches; yields after each, when `state` may be asked for."""
-        batches = iter(batches)
-        if self._which == "auto":
-            self._which, batches = _decide(batches)
+        batches = self._settle(iter(batches), "decode", "account")
         if self._which == "kernels":
             if not compiled.is_warm("decode", "account"):
-                if self._on_compile is not None:
-                    self._on_compile()
                 from nvgre_inspect.engine.warm import compile_all
 
                 compile_all()
             from nvgre_inspect.engine.ledger import LedgerAccountant
 
             self._accountant = LedgerAccountant(self._account_options)
-            decoded = _ahead(self._decoded(batches))
+            decoded = _ahead(self._decoded(batches, self.decoder()))
         else:
             from nvgre_inspect.reference.account import Accountant
 
             self._accountant = Accountant(self._account_options)
-            decoded = self._decoded(batches)
+            decoded = self._decoded(batches, self.decoder())
         try:
             for item in decoded:
                 if item.numbers is not None:
@@ -173,8 +200,7 @@ class Engine:
         self._numbers = [np.concatenate([np.zeros(0, np.int64), *self._numbers])]
         return self._numbers[0]
 
-    def _decoded(self, batches: Iterator[PacketBatch]) -> Decoded:
-        decoder = self.decoder()
+    def _decoded(self, batches: Iterator[PacketBatch], decoder: Decoder) -> Decoded:
         frames = 0
         for whole in batches:
             batch, records, numbers = whole, decoder.decode(whole), None

@@ -19,9 +19,11 @@ import pandas as pd
 
 from dissectors.registry import Registry
 from dissectors.stack import Stack, dissect
+from nvgre_inspect.capture.reader import select
 from nvgre_inspect.flows.filter import Filter
 from nvgre_inspect.flows.packets import packet_table
 from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.selected import Selected
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.model.source import Frame, InterfaceInfo
 
@@ -168,6 +170,17 @@ class PacketPages:
             mask = one.wanted & self._mask(one, chosen, start_ns)
             if mask.any():
                 yield self._table(one, mask)
+
+    def selected(self, chosen: Filter | None = None) -> Iterator[Selected]:
+        """All frames that were counted, decoded, and which of them pass `chosen`; reads the capture through."""
+        start_ns = self._start_ns(chosen)
+        for one in self._in_order():
+            mask = self._mask(one, chosen, start_ns)
+            if one.wanted.all():
+                yield Selected(one.batch, one.records, one.numbers, mask)
+            else:
+                rows = np.flatnonzero(one.wanted)
+                yield Selected(select(one.batch, rows), one.records[rows], one.numbers[rows], mask[rows])
 
     def matching(self, chosen: Filter, among: Numbers | None = None) -> Iterator[Found]:
         """The frames that pass `chosen` as they are found; tells after every few thousand, found or not.

@@ -7,6 +7,8 @@ from typing import Literal
 
 from dissectors.dispatch import DispatchTables
 
+#: A layer of encapsulation: the tenant's, the last, or the N-th from outside (the last of fewer).
+Inner = Literal["tenant", "all"] | int
 #: How the key of GRE with protocol type 0x6558 is read (`--gre-key`).
 GRE_KEYS = ("auto", "nvgre", "key32")
 
@@ -23,9 +25,8 @@ class DecodeOptions:
     tables: DispatchTables = DispatchTables.DEFAULT
     #: Nanoseconds of capture time after which a flow that is not TCP ends; 0: never.
     idle_timeout_ns: int = 120_000_000_000
-    #: Whose payload `inner_off` and `inner_len` describe: the tenant's layer, the last ("all"), or the N-th from
-    #: outside (the last of fewer). For decapsulation; what is accounted needs the tenant's.
-    inner: Literal["tenant", "all"] | int = "tenant"
+    #: Whose payload `inner_off` and `inner_len` describe. For decapsulation; what is accounted needs the tenant's.
+    inner: Inner = "tenant"
 
     def __post_init__(self) -> None:
         if self.gre_key not in GRE_KEYS:
