@@ -41,6 +41,13 @@ class Presented:
     right: bool
     #: Text and style of some rows of the table. Rows are few: those on the screen.
     texts: Callable[[pd.DataFrame], Texts]
+    #: Further columns that `texts` looks at.
+    beside: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The columns that rows have to have for `texts`."""
+        return (*self.columns, *self.beside)
 
 
 def presented(table: Table, names: Names, time_style: str) -> Mapping[str, Presented]:
@@ -51,28 +58,31 @@ def presented(table: Table, names: Names, time_style: str) -> Mapping[str, Prese
 def usual(columns: Mapping[str, Presented]) -> list[str]:
     """The names of those that are shown unless somebody chooses others."""
     together = {name for column in columns.values() if len(column.columns) > 1 for name in column.columns}
+    if "tenant" in columns:
+        together.add("name")
     return [name for name, column in columns.items() if column.rank and name not in together]
 
 
 def _all(table: Table, names: Names, time_style: str) -> Iterator[Presented]:
     for column in table:
         if column.name == "encap" and "vsid" in table:
-            yield _tenant(table, names)
+            yield _tenant(names)
         elif column.name in ("src_ip", "dst_ip") and f"{column.name[:3]}_port" in table:
-            yield _end(column.name[:3])
+            yield _end(table, column.name[:3])
         yield _single(table, column, names, time_style)
 
 
-def _tenant(table: Table, names: Names) -> Presented:
+def _tenant(names: Names) -> Presented:
     texts = partial(values.tenants, names=names, with_encap=True)
-    columns = ("encap", "vsid", "name") if "name" in table else ("encap", "vsid")
-    return Presented("tenant", "tenant", "Encapsulation, vsid and name", columns, 1, False, texts)
+    return Presented("tenant", "tenant", "Encapsulation, vsid and name", ("encap", "vsid"), 1, False, texts)
 
 
-def _end(side: str) -> Presented:
+def _end(table: Table, side: str) -> Presented:
     name = "source" if side == "src" else "destination"
     meaning = "Address and port of the initiator" if side == "src" else "Address and port of the responder"
-    return Presented(name, name, meaning, (f"{side}_ip", f"{side}_port"), 1, False, partial(values.ends, side=side))
+    beside = tuple(beside for beside in (f"{side}_mac", "protocol") if beside in table)
+    texts = partial(values.ends, side=side)
+    return Presented(name, name, meaning, (f"{side}_ip", f"{side}_port"), 1, False, texts, beside)
 
 
 def _single(table: Table, column: Column, names: Names, time_style: str) -> Presented:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dissectors import offsets
 from nvgre_inspect.display.text import counted, escape
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nvgre_inspect.model.snapshot import Snapshot
+    from nvgre_inspect.model.state import State
 
 #: Protocols that a mix names.
 _NAMED = 4
@@ -29,10 +33,31 @@ def protocol_mix(flows: pd.DataFrame) -> str:
     return ", ".join(f"{escape(str(name))} {100 * int(count) / total:.0f} %" for name, count in largest.items())
 
 
-def encrypted(flows: pd.DataFrame) -> str | None:
-    """What to know where some flows are encrypted (ESP), as their insides cannot be seen; None where none is."""
-    hidden = int((flows["protocol"] == "esp").sum())
+def encrypted(state: State) -> str | None:
+    """What to know where flows are encrypted (ESP), as their insides cannot be seen; None where none is."""
+    flows = state.flows
+    hidden = int(((flows["family"] != 0) & (flows["protocol"] == offsets.IPPROTO_ESP)).sum())
     if not hidden:
         return None
     of = "all flows are" if hidden == len(flows) else f"{hidden:,} of {counted(len(flows), 'flow')} are"
     return f"{of} encrypted (ESP): what is inside cannot be seen"
+
+
+def nothing(
+    snapshot: Snapshot, table: str, belonging: int, scope: str, *, read_filter: str | None, interface: str | None
+) -> str:
+    """Why a view of that table shows no row, though `belonging` rows are within the scope that is called `scope`."""
+    if not snapshot.state.frames:
+        packets = sum(info.packets for info in snapshot.interfaces)
+        return no_packets(packets, read_filter=read_filter, interface=interface)
+    if belonging:
+        one = table.removesuffix("s")
+        return f"the filter matches 0 of {counted(belonging, one, table)}; Esc clears it"
+    if scope:
+        return f"no {table} within {scope}"
+    if table == "findings":
+        return "nothing odd was found"
+    if table == "tunnels":
+        hidden = encrypted(snapshot.state)
+        return f"no tunnels here; seen: {protocol_mix(snapshot.flows)}" + (f"; {hidden}" if hidden else "")
+    return f"no {table} in {counted(snapshot.state.frames, 'packet')}"

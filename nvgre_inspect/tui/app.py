@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from textual.binding import BindingType
 
 from nvgre_inspect.actions import Context
-from nvgre_inspect.config import Config
+from nvgre_inspect.config import TIME_CHOICES, Config
 from nvgre_inspect.display.text import amount, clock, escape
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.session import Progress, Session
@@ -60,6 +60,8 @@ class InspectApp(KeyedApp):
         self.progress: Progress | None = None
         self.outcome: Loaded | None = None
         self.time_style = settings.options.time
+        #: Whether tables stay at their newest row.
+        self.following = False
         self.loader = Loader(session, self.post_message, self._wanted)
         self._screens: dict[str, InspectScreen] = {}
         self._current = ""
@@ -94,6 +96,15 @@ class InspectApp(KeyedApp):
             return ""
         return describe(self.progress) + (" (paused)" if self.loader.paused else "")
 
+    @property
+    def notices(self) -> list[str]:
+        """What to know of the input once it was read, a sentence each."""
+        if self.outcome is None:
+            return []
+        error = [str(self.outcome.error)] if self.outcome.error is not None else []
+        cancelled = ["reading was cancelled: this is a part"] if self.outcome.cancelled else []
+        return [escape(sentence) for sentence in (*error, *cancelled, *self.outcome.notices)]
+
     def on_loading(self, message: Loading) -> None:
         """Reading came further."""
         self.progress = message.progress
@@ -109,6 +120,7 @@ class InspectApp(KeyedApp):
         self.outcome = message
         if message.snapshot is not None:
             self.snapshot = message.snapshot
+        self.current.missed_something()
         self.current.catch_up()
 
     def action_cancel_loading(self) -> None:
@@ -120,6 +132,15 @@ class InspectApp(KeyedApp):
         """Take no Snapshots, or take them again."""
         self.loader.pause(paused=not self.loader.paused)
         self.current.show_header()
+
+    def action_follow(self) -> None:
+        """Stay at the newest row, or not any more."""
+        self.following = not self.following
+        self.notify("tables stay at their newest row" if self.following else "tables stay where they are", timeout=3)
+
+    def next_time_style(self) -> None:
+        """The next way to show times: a, ad, d, e, u."""
+        self.time_style = TIME_CHOICES[(TIME_CHOICES.index(self.time_style) + 1) % len(TIME_CHOICES)]
 
     # --- from place to place -----------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 from textual.message import Message
 
+from nvgre_inspect.display.states import encrypted
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.session import Progress, Session
 from nvgre_inspect.tui.messages import Loaded, Loading, SnapshotTaken
@@ -85,7 +86,8 @@ class Loader:
             self._read()
         except (CaptureError, UsageError, OSError, MemoryError) as reason:
             error = reason
-        self._post(Loaded(self._last(), self._cancelled.is_set(), error))
+        last = self._last()
+        self._post(Loaded(last, self._cancelled.is_set(), error, self._notices(last)))
 
     def _read(self) -> None:
         next_at = time.monotonic()
@@ -109,3 +111,7 @@ class Loader:
             return self._take()
         except RuntimeError:  # nothing was read at all
             return None
+
+    def _notices(self, last: Snapshot | None) -> tuple[str, ...]:
+        hidden = None if last is None else encrypted(last.state)
+        return (*self._session.damage, *([hidden] if hidden else []), *self._session.notes)

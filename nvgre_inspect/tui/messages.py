@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from nvgre_inspect.flows.query import Found, Query
     from nvgre_inspect.model.snapshot import Snapshot
     from nvgre_inspect.session import Progress
 
@@ -41,6 +42,25 @@ class Loaded(Message):
     snapshot: Snapshot | None
     cancelled: bool = False
     error: Exception | None = None
+    #: What to know of the input, a sentence each, damage first.
+    notices: tuple[str, ...] = ()
+
+
+@dataclass
+class RowsFound(Message):
+    """A worker found the rows that a screen asked for. `nothing` says why, if there are none."""
+
+    query: Query
+    found: Found
+    nothing: str
+
+
+@dataclass
+class MatchFound(Message):
+    """A worker found the next row that shows `text`; None: none does."""
+
+    text: str
+    row: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,10 @@ class InspectScreen(Screen[None]):
             & > #breadcrumb { width: 1fr; text-overflow: ellipsis; text-wrap: nowrap; padding: 0 1; }
             & > #progress { width: auto; padding: 0 1; color: $accent; }
         }
+        & > #notice, & > #status { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & > #notice { color: $warning; display: none; }
+        & > #status { color: $text-muted; }
         & > #body { height: 1fr; }
-        & > #status { height: 1; padding: 0 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
 
@@ -57,6 +59,7 @@ class InspectScreen(Screen[None]):
         with Horizontal(id="header"):
             yield Static(id="breadcrumb", markup=False)
             yield Static(id="progress", markup=False)
+        yield Static(id="notice", markup=False)
         with Vertical(id="body"):
             yield from self.body()
         yield Static(id="status", markup=False)
@@ -100,6 +103,10 @@ class InspectScreen(Screen[None]):
             self._seen_snapshot = self.app.snapshot
             self.refresh_snapshot(self.app.snapshot)
 
+    def missed_something(self) -> None:
+        """Let `catch_up` tell about the Snapshot again, though it is the one that was seen."""
+        self._seen_snapshot = None
+
     def show_header(self) -> None:
         """Breadcrumb and progress."""
         steps = [self.app.source_name, *(step.label for step in self.app.scope.steps)]
@@ -108,6 +115,9 @@ class InspectScreen(Screen[None]):
             Content.assemble((title, "bold"), "  ", (SEPARATOR.join(steps), "not dim"))
         )
         self.query_one("#progress", Static).update(Content(self.app.progress_text))
+        notice = self.query_one("#notice", Static)
+        notice.update(Content(" · ".join(self.app.notices)))
+        notice.display = bool(self.app.notices)
 
     def show_status(self, text: str | Content) -> None:
         """What the status line says."""

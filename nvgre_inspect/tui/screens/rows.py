@@ -1,30 +1,34 @@
-"""RowsScreen: a screen that is one table: scope, filter and order decide its rows, which a worker finds."""
+"""RowsScreen: a screen that is one table. Scope, filter and order decide its rows, which a worker finds."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
 from rich.style import Style
 from textual import on, work
 from textual.app import ComposeResult
+from textual.widgets import Static
+from textual.worker import get_current_worker
+from textual_fastdatatable import DataTable
 
 from nvgre_inspect.display.presented import presented, usual
-from nvgre_inspect.display.text import counted
-from nvgre_inspect.flows.order import order
-from nvgre_inspect.flows.scoped import Narrow, rows_within
+from nvgre_inspect.display.search import find_text
+from nvgre_inspect.display.states import nothing
+from nvgre_inspect.display.text import counted, escape
+from nvgre_inspect.flows.filter import Filter, compile_filter
+from nvgre_inspect.flows.filter.cell import cell_filter, joined
+from nvgre_inspect.flows.query import Query, find
+from nvgre_inspect.flows.scoped import Narrow
 from nvgre_inspect.model.columns import TABLES
-from nvgre_inspect.tui.messages import Selection
+from nvgre_inspect.model.snapshot import Snapshot
+from nvgre_inspect.tui.messages import MatchFound, RowsFound, Selection
 from nvgre_inspect.tui.scope import Kind, Scope, Step
 from nvgre_inspect.tui.screens.base import InspectScreen
+from nvgre_inspect.tui.screens.columns import ColumnsDialog
+from nvgre_inspect.tui.screens.search import SearchDialog
 from nvgre_inspect.tui.theme import style
 from nvgre_inspect.tui.widgets.table import FrameTable, View
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from nvgre_inspect.model.snapshot import Snapshot
 
 #: What tells a row from all others, in every Snapshot of one session.
 KEYS = {
@@ -33,69 +37,231 @@ KEYS = {
     "tenants": ("encap", "vsid"),
     "findings": ("code", "encap", "vsid", "tunnel"),
 }
+#: Tables of more rows are ordered and filtered slowly enough to say so.
+_MANY = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where the screen stands: what is filtered, and where the table is."""
+
+    filter: str = ""
+    view: View = field(default_factory=View)
 
 
 class RowsScreen(InspectScreen):
     """A screen that is one table."""
 
-    #: The table in `model.columns`.
+    #: The table in `model.columns`; also what its rows are called.
     TABLE: ClassVar[str] = ""
+    DEFAULT_CSS = """
+    RowsScreen #nothing {
+        height: 1fr;
+        content-align: center middle;
+        text-align: center;
+        padding: 0 4;
+        color: $text-muted;
+    }
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.table = FrameTable(KEYS[self.TABLE], style_of=self._style, id="table")
+        self._nothing = Static(id="nothing", markup=False)
+        self._filter: Filter | None = None
+        self._belonging = 0
+        #: What a worker is looking for now, and whether to look again when it has found that.
+        self._asked: Query | None = None
+        self._again = False
+        self._sought = ""
 
     def _style(self, name: str) -> Style:
         return style(name, self.app.theme)
 
     def body(self) -> ComposeResult:
-        """The table."""
+        """The table, or why there is none."""
         yield self.table
+        yield self._nothing
 
     def on_mount(self) -> None:
         """Columns are known before there are rows."""
-        columns = presented(TABLES[self.TABLE], self.app.settings.names, self.app.time_style)
-        self.table.present(columns, usual(columns))
+        self.show_columns_as_usual()
+        self._show_nothing("reading …" if self.app.loading else "")
         self.table.focus()
+
+    def show_columns_as_usual(self) -> None:
+        """The columns that the registry ranks, times as the app shows them."""
+        columns = presented(TABLES[self.TABLE], self.app.settings.names, self.app.time_style)
+        self.table.present(columns, self.table.shown or usual(columns))
+
+    # --- rows --------------------------------------------------------------------------------------------------------
 
     def refresh_snapshot(self, snapshot: Snapshot) -> None:
         """Find the rows again."""
-        self.find_rows(snapshot)
+        self._find()
 
-    def _narrow(self) -> Narrow:
-        scope = self.app.scope
-        return Narrow(scope.tenant, scope.tunnel, scope.flow, scope.flow_id)
+    def _query(self) -> Query:
+        scope, sorting = self.app.scope, self.table.sorting
+        return Query(
+            self.TABLE,
+            Narrow(scope.tenant, scope.tunnel, scope.flow, scope.flow_id),
+            self._filter,
+            self.table.presented[sorting.column].columns if sorting else (),
+            bool(sorting and sorting.descending),
+        )
 
-    @work(thread=True, exclusive=True, group="rows")
-    def find_rows(self, snapshot: Snapshot) -> None:
-        """Find the rows and their order, in a thread."""
-        frame = snapshot.table(self.TABLE)
-        positions = rows_within(snapshot, self.TABLE, self._narrow())
-        sorting = self.table.sorting
-        if sorting is not None:
-            columns = self.table.presented[sorting.column].columns
-            rows = frame if positions is None else frame.iloc[positions]
-            ordered = order(rows, TABLES[self.TABLE], columns, descending=sorting.descending)
-            positions = ordered if positions is None else positions[ordered]
-        self.app.call_from_thread(self._show_rows, frame, positions)
+    def _find(self) -> None:
+        """Let a worker find the rows. One at a time: a new Snapshot does not stop a long sort for ever."""
+        self._again = self._asked is not None
+        if self.app.snapshot is not None and self._asked is None:
+            self._asked = self._query()
+            if self.app.snapshot.state.flows.size > _MANY:
+                self.show_status("finding rows …")
+            self._work(self.app.snapshot, self._asked)
 
-    def _show_rows(self, frame: pd.DataFrame, positions: npt.NDArray[np.int64] | None) -> None:
-        self.table.show(frame, positions)
-        self._say()
+    @work(thread=True, group="rows")
+    def _work(self, snapshot: Snapshot, query: Query) -> None:
+        found = find(snapshot, query)
+        options = self.app.session.options
+        why = (
+            ""
+            if len(found)
+            else nothing(
+                snapshot,
+                self.TABLE,
+                found.belonging,
+                str(self.app.scope),
+                read_filter=options.read_filter,
+                interface=options.interface,
+            )
+        )
+        self.post_message(RowsFound(query, found, why))
+
+    def on_rows_found(self, message: RowsFound) -> None:
+        """Show them, unless something else is wanted by now."""
+        self._asked = None
+        if message.query == self._query():
+            self._belonging = message.found.belonging
+            self.table.show(message.found.frame, message.found.positions)
+            self._show_nothing(message.nothing)
+            if self.app.following:
+                self.table.action_bottom()
+            self.say()
+        else:
+            self._again = True
+        if self._again:
+            self._find()
+
+    def _show_nothing(self, why: str) -> None:
+        self._nothing.update(why + (" so far" if why and self.app.loading and self.app.snapshot else ""))
+        self.table.display = not why
+        self._nothing.display = bool(why)
+
+    @on(FrameTable.Moved)
+    def say(self) -> None:
+        """The status line."""
+        rows, one = self.table.row_count, self.TABLE.removesuffix("s")
+        words = [f"{self.table.cursor_row + 1:,} of {counted(rows, one, self.TABLE)}" if rows else f"no {self.TABLE}"]
+        if rows != self._belonging:
+            words.append(f"{self._belonging:,} without the filter")
+        if self.table.sorting:
+            words.append(f"by {self.table.presented[self.table.sorting.column].heading}")
+        if self.table.marked:
+            words.append(f"{len(self.table.marked):,} marked")
+        self.show_status(" · ".join(words))
+
+    # --- filter and order --------------------------------------------------------------------------------------------
+
+    @property
+    def filter_text(self) -> str:
+        """The filter that rows pass."""
+        return self._filter.text if self._filter else ""
+
+    def apply_filter(self, text: str) -> None:
+        """Show rows that pass this filter only; an empty one lets all through. FilterError if it is none."""
+        self._filter = compile_filter(text, table=self.TABLE) if text.strip() else None
+        self._find()
+
+    @on(FrameTable.CellFiltered)
+    def _filter_on_cell(self, message: FrameTable.CellFiltered) -> None:
+        test = cell_filter(TABLES[self.TABLE], message.values)
+        self.apply_filter(joined(self.filter_text, test))
 
     @on(FrameTable.Sorted)
     def _sort(self, message: FrameTable.Sorted) -> None:
         self.table.show_sorting(message.sorting)
-        if self.app.snapshot is not None:
-            self.find_rows(self.app.snapshot)
+        self._find()
 
-    @on(FrameTable.Moved)
-    def _say(self) -> None:
-        rows = self.table.row_count
-        words = [f"{self.table.cursor_row + 1:,} of {counted(rows, *_NOUNS[self.TABLE])}" if rows else "no rows"]
-        if self.table.marked:
-            words.append(f"{len(self.table.marked):,} marked")
-        self.show_status(" · ".join(words))
+    @on(DataTable.HeaderSelected)
+    def _sort_by_header(self, message: DataTable.HeaderSelected) -> None:
+        self.table.sort_by(self.table.shown[message.column_index])
+
+    def action_back(self) -> None:
+        """Clear the filter; without one, to where one was before."""
+        if self._filter is not None:
+            self.apply_filter("")
+        else:
+            super().action_back()
+
+    # --- columns, search ---------------------------------------------------------------------------------------------
+
+    def action_show_columns(self) -> None:
+        """Choose the columns."""
+
+        def chosen(names: list[str] | None) -> None:
+            if names:
+                self.table.present(self.table.presented, names)
+
+        self.app.push_screen(ColumnsDialog(self.table.presented, self.table.shown), chosen)
+
+    def action_search(self) -> None:
+        """Find text in what is shown."""
+
+        def asked(text: str | None) -> None:
+            if text:
+                self._sought = text
+                self.action_next_match()
+
+        self.app.push_screen(SearchDialog(self._sought), asked)
+
+    def action_next_match(self) -> None:
+        """To the next row that shows the text."""
+        self._seek(backwards=False)
+
+    def action_previous_match(self) -> None:
+        """To the row before that shows it."""
+        self._seek(backwards=True)
+
+    def _seek(self, *, backwards: bool) -> None:
+        if not self._sought:
+            self.explain("nothing was searched for yet")
+            return
+        self.show_status(f"searching for {escape(self._sought)} …")
+        self._search(self._sought, self.table.cursor_row, backwards)
+
+    @work(thread=True, exclusive=True, group="search")
+    def _search(self, text: str, start: int, backwards: bool) -> None:
+        rows, worker = self.table.rows, get_current_worker()
+        row = find_text(
+            rows.data, rows.positions, rows.shown, text, start, backwards=backwards, stop=lambda: worker.is_cancelled
+        )
+        if not worker.is_cancelled:
+            self.post_message(MatchFound(text, row))
+
+    def on_match_found(self, message: MatchFound) -> None:
+        """Go there."""
+        if message.row is None:
+            self.explain(f"{escape(message.text)} is not in these rows")
+        else:
+            self.table.move_cursor(row=message.row)
+        self.say()
+
+    def action_time_format(self) -> None:
+        """The next way to show times."""
+        self.app.next_time_style()
+        self.show_columns_as_usual()
+
+    # --- where it stands ---------------------------------------------------------------------------------------------
 
     def selection(self) -> Selection | None:
         """The marked rows, else the one under the cursor."""
@@ -103,17 +269,18 @@ class RowsScreen(InspectScreen):
             return None
         keys = tuple(self.table.marked) or (self.table.cursor_key,)
         name = self.table.cell_column
-        return Selection(self.TABLE, keys, name, self.table.rows.value(self.table.cursor_row, name))
+        return Selection(self.TABLE, keys, name, self.value(name))
 
-    def remember(self) -> View:
-        """Cursor, marks and columns."""
-        return self.table.view()
+    def remember(self) -> Stand:
+        """Filter, cursor, marks."""
+        return Stand(self.filter_text, self.table.view())
 
     def recall(self, place: Any) -> None:
-        """The cursor where it was."""
-        self.table.recall(place or View())
-
-    # --- steps of the scope ------------------------------------------------------------------------------------------
+        """The filter and the cursor as they were."""
+        stand = place if isinstance(place, Stand) else Stand()
+        self._filter = compile_filter(stand.filter, table=self.TABLE) if stand.filter else None
+        self.table.recall(stand.view)
+        self.missed_something()
 
     def value(self, name: str) -> Any:
         """The value of a column in the row under the cursor."""
@@ -122,11 +289,3 @@ class RowsScreen(InspectScreen):
     def into(self, kind: Kind, key: Any, label: str) -> Scope:
         """The app's scope with one step more."""
         return self.app.scope.into(Step(kind, key, label))
-
-
-_NOUNS = {
-    "flows": ("flow", "flows"),
-    "tunnels": ("tunnel", "tunnels"),
-    "tenants": ("tenant", "tenants"),
-    "findings": ("finding", "findings"),
-}

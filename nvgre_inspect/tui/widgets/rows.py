@@ -66,7 +66,10 @@ class Rows(DataTableBackend[pd.DataFrame]):
             self.widened += 1
 
     def _texts(self, rows: npt.NDArray[np.int64]) -> list[Texts]:
-        few = self.data.iloc[rows if self.positions is None else self.positions[rows]]
+        places = rows if self.positions is None else self.positions[rows]
+        # Column by column: rows of the whole frame would be gathered from all of its columns.
+        names = {name for column in self.shown for name in column.needs}
+        few = pd.DataFrame({name: self.data[name].take(places) for name in names if name in self.data}, copy=False)
         return [column.texts(few) for column in self.shown]
 
     def _page(self, number: int) -> list[Texts]:

@@ -93,11 +93,10 @@ class FrameTable(DataTable, inherit_bindings=False):
 
     @dataclass
     class CellFiltered(Message):
-        """Rows are to be narrowed to those with this value."""
+        """Rows are to be narrowed to those with these values of these columns."""
 
         table: FrameTable
-        column: str
-        value: Any
+        values: tuple[tuple[str, Any], ...]
 
     def __init__(
         self,
@@ -390,10 +389,11 @@ class FrameTable(DataTable, inherit_bindings=False):
             self.cursor_coordinate = Coordinate(self.cursor_row, place + step)
 
     def action_filter_on_cell(self) -> None:
-        """Ask for the rows that have the value under the cursor."""
+        """Ask for the rows that show what is under the cursor."""
         if self.row_count and self.column:
-            name = self.cell_column
-            self.post_message(self.CellFiltered(self, name, self.rows.value(self.cursor_row, name)))
+            names = self._presented[self.column].columns
+            values = tuple((name, self.rows.value(self.cursor_row, name)) for name in names)
+            self.post_message(self.CellFiltered(self, values))
 
     @property
     def cell_column(self) -> str:

@@ -1,0 +1,67 @@
+"""Query: which rows of a table are wanted, in which order; `find` answers with positions, and moves no row.
+
+Pure functions of a Snapshot, safe to run in any thread. A million flows take a second or two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from nvgre_inspect.flows.order import order
+from nvgre_inspect.flows.scoped import Narrow, rows_within
+from nvgre_inspect.model.columns import TABLES
+from nvgre_inspect.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from nvgre_inspect.flows.filter import Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked of one table: what its rows belong to, a filter (`-Y`), an order."""
+
+    table: str
+    narrow: Narrow = field(default_factory=Narrow)
+    filter: Filter | None = None
+    #: Columns to order by, the first before the next; empty: as the table has them.
+    by: tuple[str, ...] = ()
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer."""
+
+    frame: pd.DataFrame
+    #: int64, positions in `frame`; None: all rows as they are.
+    positions: npt.NDArray[np.int64] | None
+    #: Rows that belong, before the filter.
+    belonging: int
+
+    def __len__(self) -> int:
+        return len(self.frame) if self.positions is None else len(self.positions)
+
+
+def find(snapshot: Snapshot, query: Query) -> Found:
+    """The rows that the query asks for. KeyError for a table or column that does not exist."""
+    frame = snapshot.table(query.table)
+    positions = rows_within(snapshot, query.table, query.narrow)
+    belonging = len(frame) if positions is None else len(positions)
+    if query.filter is not None:
+        passing = np.flatnonzero(query.filter.mask(_taken(frame, positions)))
+        positions = passing if positions is None else positions[passing]
+    if query.by:
+        placed = order(
+            _taken(frame[list(query.by)], positions), TABLES[query.table], query.by, descending=query.descending
+        )
+        positions = placed if positions is None else positions[placed]
+    return Found(frame, positions, belonging)
+
+
+def _taken(frame: pd.DataFrame, positions: npt.NDArray[np.int64] | None) -> pd.DataFrame:
+    return frame if positions is None else frame.iloc[positions]
