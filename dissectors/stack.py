@@ -35,6 +35,8 @@ class Layer:
     length: int
     #: As `Header.info`, with lengths on the wire where these are known.
     info: str
+    #: Mask of those of the frame's anomalies that are here, or where the walk ended right behind it.
+    anomalies: int = 0
 
     @property
     def name(self) -> str:
@@ -66,6 +68,8 @@ class Stack:
     #: Where the innermost packet ends, in captured bytes; what is behind is padding or trailers of outer
     #: layers.
     end: int
+    #: Where the tenant's own frame starts: headers before it are the underlay's. 0 outside any tunnel.
+    inner_start: int = 0
 
     @property
     def info(self) -> str:
@@ -90,7 +94,7 @@ class Stack:
                 }
                 for layer in self.layers
             ],
-            "payload": {"range": list(self._payload())},
+            "payload": {"range": list(self.payload)},
             "data": self.frame.hex(),
         }
 
@@ -110,14 +114,15 @@ class Stack:
             yield f"{_range(layer.start, layer.length, width)}  {layer.title}{said}"
             for field in layer.fields():
                 yield f"{_range(field.start, field.length, width)}      {field.text}"
-        start, length = self._payload()
+        start, length = self.payload
         if length:
             yield f"{_range(start, length, width)}  Payload: {length} bytes"
         rest = len(self.frame) - start - length
         if rest > 0:
             yield f"{_range(start + length, rest, width)}  Padding or trailer: {rest} bytes"
 
-    def _payload(self) -> tuple[int, int]:
+    @property
+    def payload(self) -> tuple[int, int]:
         """Start and length of what follows the last header."""
         last = self.layers[-1] if self.layers else None
         start = last.start + last.length if last else 0
@@ -140,9 +145,19 @@ def dissect(
     length = len(frame) if wire_len is None else wire_len
     walk = Walk(frame, length, linktype, gre_key, registry.tables, registry.leaves)
     layers = [
-        Layer(header, start, len(header) - len(header.data), _info(header, walk)) for start, header in walk.headers
+        Layer(header, start, len(header) - len(header.data), _info(header, walk), _anomalies(place, header, walk))
+        for place, (start, header) in enumerate(walk.headers, 1)
     ]
-    return Stack(frame, length, layers, _path(walk), walk.anomalies, walk.limit)
+    return Stack(frame, length, layers, _path(walk), walk.anomalies, walk.limit, walk.inner_start)
+
+
+def _anomalies(place: int, header: Header, walk: Walk) -> int:
+    """Of the header in that place, from 1: what it shows itself, if the walk agrees, and what the walk found there."""
+    mask = header.anomalies & walk.anomalies
+    for known, found in walk.noted:
+        if known == place:
+            mask |= found
+    return mask
 
 
 def _info(header: Header, walk: Walk) -> str:

@@ -46,9 +46,15 @@ class Walk(TunnelSteps, TransportSteps):
         self.run(self._link(linktype))
         #: Index of the layer that names the tenant, -1: none.
         self.tenant = self._find_tenant()
+        #: Where the tenant's own frame starts; outside any tunnel, where what is mirrored does, else 0.
+        content = self.layers[self.tenant] if self.layers else None  # without a tenant all layers are mirrors
+        self.inner_start = content.payload if content else 0
         # At or outside the header that carries the tenant: the underlay's doing, not the tenant's.
         if self.tenant >= 0 and self.fragments and self.fragments[0].ip < self.layers[self.tenant].n_ip:
             self.note(anomalies.UNDERLAY_FRAGMENT)
+            fragment = self.ips[self.fragments[0].ip].start
+            known = sum(placed.start <= fragment for placed in self.headers)
+            self.noted.append((known, 1 << anomalies.UNDERLAY_FRAGMENT))
 
     def _find_tenant(self) -> int:
         """The first virtual network with an id, else the first layer that is no mirror."""

@@ -146,6 +146,8 @@ class WalkCore:
         self.tables = tables
         self.leaves = leaves
         self.anomalies = 0
+        #: Anomalies that steps added, with the number of headers known then: the last of them is where they are.
+        self.noted: list[tuple[int, int]] = []
         self.headers: list[Placed] = []
         self.layers: list[Encapsulation] = []
         self.ips: list[IPHeader] = []
@@ -179,7 +181,10 @@ class WalkCore:
                 return
             count += 1
             method, off = step
+            before = self.anomalies
             step = method(off)
+            if self.anomalies != before:
+                self.noted.append((len(self.headers), self.anomalies & ~before))
 
     def note(self, code: int) -> None:
         """Records an anomaly."""
