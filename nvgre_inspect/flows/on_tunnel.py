@@ -75,9 +75,9 @@ def carried_by(state: State, tunnel: int, records: npt.NDArray[np.void]) -> npt.
         return of_kind
     ends = state.addresses[row["pa_a"]], state.addresses[row["pa_b"]]
     continued = (records["encap"] == encaps.NONE) & (records["frag_a_ip"] >= 0) & (records["frag_a_off"] > 0)
-    return of_kind & _between(records, "pa_family", "pa_src", "pa_dst", ends) | continued & _between(
-        records, "family", "src", "dst", ends
-    )
+    whole = of_kind & _between(records, "pa_family", "pa_src", "pa_dst", ends)
+    carried: npt.NDArray[np.bool_] = whole | continued & _between(records, "family", "src", "dst", ends)
+    return carried
 
 
 def _between(

@@ -1,0 +1,139 @@
+"""ColumnChart: stacked columns with axes, drawn to an eighth of a cell on textual-plot's canvas.
+
+The library's own bars end at whole or half cells, which at a height of five rows is too coarse to read; so the cells
+are worked out here (`blocks`) and handed to it as single characters, in coordinates that are cells. Axes, ticks and
+labels are the library's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from textual.binding import BindingType
+from textual.events import Resize
+from textual.reactive import reactive
+from textual_plot import PlotWidget
+from textual_plot.axis_formatter import AxisFormatter
+
+from nvgre_inspect.display.axis import Axis
+from nvgre_inspect.tui.widgets.blocks import NOTHING, Cell, stacked
+
+#: Cells per tick: labels of an axis must not touch.
+_TICK_WIDTH = 12
+_TICK_HEIGHT = 2
+#: The library draws a frame of one cell around what is plotted.
+_FRAME = 2
+
+#: Values of the bands in so many columns: float64 [bands, columns].
+Resample = Callable[[int], npt.NDArray[np.float64]]
+#: Ticks of an axis that is to have at most so many.
+MakeAxis = Callable[[int], Axis]
+
+
+class FixedLabels(AxisFormatter):
+    """Labels that were worked out elsewhere."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = list(labels)
+
+    def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
+        """None: ticks are set along with their labels."""
+        return []
+
+    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
+        """The labels, in the order of the ticks."""
+        return self._labels
+
+
+class ColumnChart(PlotWidget, can_focus=False, inherit_bindings=False):
+    """Stacked columns over an axis. `show` says what, and is asked again for every width."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+    DEFAULT_CSS = """
+    ColumnChart { min-height: 5; }
+    ColumnChart > .plot--axis { color: $border; }
+    ColumnChart > .plot--tick { color: $text-muted; text-style: none; }
+    ColumnChart:ansi > .plot--axis { color: ansi_default; text-style: dim; }
+    ColumnChart:ansi > .plot--tick { color: ansi_default; text-style: dim; }
+    """
+
+    margin_top = reactive(0)
+    margin_bottom = reactive(1)
+    margin_left = reactive(9)
+
+    def __init__(self, *, id: str | None = None, labelled: bool = False) -> None:  # noqa: A002 (Textual's name)
+        """`labelled`: a digit in each band."""
+        super().__init__(id=id, allow_pan_and_zoom=False)
+        self._labelled = labelled
+        self._resample: Resample | None = None
+        self._colors: Sequence[str] = ()
+        self._horizontal: tuple[float, float, MakeAxis] | None = None
+        self._vertical: Callable[[float, int], Axis] | None = None
+
+    def show(
+        self,
+        resample: Resample,
+        colors: Sequence[str],
+        *,
+        span: tuple[float, float],
+        horizontal: MakeAxis,
+        vertical: Callable[[float, int], Axis],
+    ) -> None:
+        """`colors`: one per band, the lowest first. `span`: where the horizontal axis begins and ends.
+
+        `vertical` is asked for ticks up to a value, at most so many.
+        """
+        self._resample, self._colors = resample, colors
+        self._horizontal, self._vertical = (*span, horizontal), vertical
+        self._draw()
+
+    def on_resize(self, event: Resize) -> None:
+        """Columns are as many as there are cells."""
+        self._draw()
+
+    @property
+    def plot_cells(self) -> tuple[int, int]:
+        """Columns and rows inside the frame."""
+        width = self.size.width - self.margin_left - _FRAME
+        height = self.size.height - self.margin_top - self.margin_bottom - _FRAME
+        return max(width, 0), max(height, 0)
+
+    def _draw(self) -> None:
+        columns, rows = self.plot_cells
+        if not self.is_mounted or self._resample is None or not columns or not rows:
+            return
+        values = self._resample(columns)
+        full = float(values.sum(axis=0).max(initial=0.0)) or 1.0
+        self.clear()
+        self.set_xlimits(0, columns)
+        self.set_ylimits(0, rows)
+        self._set_ticks(columns, rows, full)
+        groups: dict[tuple[str, str], list[Cell]] = defaultdict(list)
+        for cell in stacked(values, rows, full, labelled=self._labelled):
+            groups[cell.text, self._style(cell)].append(cell)
+        for (text, style), cells in groups.items():
+            self.scatter(
+                [cell.column + 0.5 for cell in cells], [cell.row + 0.5 for cell in cells], text, marker_style=style
+            )
+
+    def _style(self, cell: Cell) -> str:
+        color = self._colors[cell.front]
+        if cell.is_label:
+            return f"bold reverse {color}"
+        return color if cell.behind == NOTHING else f"{color} on {self._colors[cell.behind]}"
+
+    def _set_ticks(self, columns: int, rows: int, full: float) -> None:
+        assert self._horizontal is not None
+        assert self._vertical is not None
+        begin, end, horizontal = self._horizontal
+        scale = columns / (end - begin) if end > begin else 0.0
+        ticks = horizontal(max(columns // _TICK_WIDTH, 1)).ticks
+        self.set_xticks([(tick.at - begin) * scale for tick in ticks])
+        self.set_x_formatter(FixedLabels([tick.label for tick in ticks]))
+        ticks = self._vertical(full, max(rows // _TICK_HEIGHT, 2)).ticks
+        self.set_yticks([tick.at / full * rows for tick in ticks])
+        self.set_y_formatter(FixedLabels([tick.label for tick in ticks]))
