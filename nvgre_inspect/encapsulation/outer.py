@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from dissectors import checksum, offsets
 from dissectors.base import Header
@@ -26,9 +26,7 @@ from dissectors.nvgre import NVGRE
 from dissectors.udp import UDP
 from dissectors.vxlan import VXLAN
 from nvgre_inspect.encapsulation.policy import Address, Encapsulation, Kind
-
-if TYPE_CHECKING:
-    from nvgre_inspect.encapsulation.routing import Leg
+from nvgre_inspect.encapsulation.routing import Leg
 
 #: Kinds that carry IP packets; the others carry Ethernet frames.
 CARRIES_IP: frozenset[Kind] = frozenset({"gre", "ipip"})
@@ -119,6 +117,16 @@ def ip_protocol(kind: Kind, family: int) -> int:
     if kind == "ipip":
         return offsets.IPPROTO_IPV6 if family == 6 else offsets.IPPROTO_IPIP
     return offsets.IPPROTO_GRE
+
+
+def set_protocol(ip: IPv4 | IPv6, protocol: int) -> None:
+    """Sets what the header announces; IPv6: its last extension header, if it has any."""
+    if isinstance(ip, IPv4):
+        ip.protocol = protocol
+    elif ip.extensions:
+        ip.extensions[-1].next_header = protocol
+    else:
+        ip.next_header = protocol
 
 
 def tunnel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 #: Reasons for which a frame is not in the output, and what they mean.
 SKIPPED: dict[str, str] = {
     "too-short": "shorter than an Ethernet header",
-    "not-ethernet": "link type is not Ethernet",
+    "not-ethernet": "not Ethernet, which is all that this encapsulation carries",
     "not-ip": "no IP packet, which is all that this encapsulation carries",
     "no-subnet": "no subnet of the policy has its sender",
     "ambiguous-tenant": "several subnets have its sender; --vsid says which",
@@ -21,6 +21,7 @@ SKIPPED: dict[str, str] = {
     "no-encapsulation": "not encapsulated",
     "not-a-frame": "what is encapsulated is neither Ethernet nor IP",
     "encrypted": "encrypted",
+    "congested": "marked as congested outside, and its sender takes no part in ECN (RFC 6040)",
     "incomplete": "fragment of an outer packet of which parts are missing",
     "nested": "a tunnel inside another tunnel",
     "not-selected": "not selected by the filter",
