@@ -18,7 +18,7 @@ from nvgre_inspect.display.text import escape
 
 if TYPE_CHECKING:
     from nvgre_inspect.flows.filter import Filter
-    from nvgre_inspect.session import Session
+    from nvgre_inspect.session import Session, SessionOptions
 
 
 def configuration(arguments: argparse.Namespace) -> config.Config:
@@ -48,11 +48,21 @@ def opened(
     arguments: argparse.Namespace, settings: config.Config, *, again: bool = False
 ) -> Iterator[tuple[Session, ProgressLine | None]]:
     """As `analysed`, but nothing is read yet."""
-    from nvgre_inspect.session import SessionOptions, open_session
+    from nvgre_inspect.session import open_session
 
     check_files(arguments)
+    asked = session_options(arguments, settings, spool=again)
+    progress = ProgressLine() if terminal.is_terminal(sys.stderr) and not arguments.quiet else None
+    with explained(), open_session(arguments.files, options=asked, progress=progress) as session:
+        yield session, progress
+
+
+def session_options(arguments: argparse.Namespace, settings: config.Config, *, spool: bool) -> SessionOptions:
+    """What the arguments and the configuration ask of the session; the arguments win."""
+    from nvgre_inspect.session import SessionOptions
+
     options = settings.options
-    asked = SessionOptions(
+    return SessionOptions(
         interface=arguments.interface,
         read_filter=arguments.read_filter,
         count=arguments.count,
@@ -62,11 +72,8 @@ def opened(
         dissectors=arguments.dissectors or [],
         names=settings.names,
         engine=arguments.engine,
-        spool=again,
+        spool=spool,
     )
-    progress = ProgressLine() if terminal.is_terminal(sys.stderr) and not arguments.quiet else None
-    with explained(), open_session(arguments.files, options=asked, progress=progress) as session:
-        yield session, progress
 
 
 def conclude(session: Session, arguments: argparse.Namespace, *, damage_shown: bool = False) -> int:
@@ -135,7 +142,7 @@ def check_files(arguments: argparse.Namespace) -> None:
     files: list[str] = arguments.files
     for name in files:
         if name != "-" and not Path(name).exists():
-            meant = _command_like(name) if name == files[0] and arguments.command == "summary" else ""
+            meant = _command_like(name) if name == files[0] and arguments.command == "view" else ""
             raise CommandError(f"nvgre-inspect: {name}: no such file{meant}", FAILED)
     if files.count("-") > 1:
         raise CommandError("nvgre-inspect: standard input (-) can be read only once", USAGE)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from nvgre_inspect.cli import completion, configuration, dissect, export, man, summary, tables, version
+from nvgre_inspect.cli import completion, configuration, dissect, export, man, summary, tables, version, view
 from nvgre_inspect.cli.arguments import Parser
 from nvgre_inspect.version import __version__
 
 #: The modules that hold commands, in the order in which `--help` lists them.
-MODULES = (summary, tables, export, dissect, configuration, completion, man, version)
+MODULES = (view, summary, tables, export, dissect, configuration, completion, man, version)
 #: The command that is meant where none is named: `nvgre-inspect FILE...`.
-DEFAULT = "summary"
+DEFAULT = "view"
 
 DESCRIPTION = """\
 Other tools show packets; this one shows tenants. Open a capture from a virtualised network and
@@ -20,7 +20,8 @@ wrong. For NVGRE, VXLAN, Geneve, GRE and their kin."""
 
 EXAMPLES = """\
 examples:
-  nvgre-inspect uplink.pcapng                              the capture at a glance
+  nvgre-inspect uplink.pcapng                              walk through the capture
+  nvgre-inspect summary uplink.pcapng                      the capture at a glance
   nvgre-inspect flows uplink.pcapng -Y 'vsid == 5001' --sort -bytes
   nvgre-inspect tunnels *.pcap.zst --csv -o tunnels.csv
   tcpdump -w - | nvgre-inspect tenants -

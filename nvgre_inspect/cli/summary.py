@@ -1,4 +1,4 @@
-"""`nvgre-inspect FILE...`: what a capture holds, at a glance. One look says whether something is wrong."""
+"""`nvgre-inspect summary FILE...`: what a capture holds, at a glance. One look says whether something is wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 What a capture holds, at a glance: the file, its tenants, the largest flows and tunnels, and what
-is wrong. This is what `nvgre-inspect FILE...` prints without a command.
+is wrong. This is what `nvgre-inspect FILE...` prints where stdout is no terminal.
 """
 #: Rows of each table; the commands of the same names show all.
 TOP = 10
@@ -37,9 +37,7 @@ LEFT_OUT = {
 
 def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser(
-        "summary", help="what a capture holds at a glance; the same without COMMAND", description=DESCRIPTION
-    )
+    parser = commands.add_parser("summary", help="what a capture holds at a glance", description=DESCRIPTION)
     add_files(parser)
     group = parser.add_argument_group("output")
     add_time(group)

@@ -10,21 +10,28 @@ if TYPE_CHECKING:
     from nvgre_inspect.session import Progress, SessionOptions
     from nvgre_inspect.tui.app import InspectApp
 
+#: How long the thread that reads is waited for at the end; a silent pipe may hold it for ever.
+_PATIENCE_SECONDS = 2.0
+
 
 def run_app(files: Sequence[str], options: SessionOptions, settings: Config) -> InspectApp:
-    """Show captures until the user leaves; the app, whose session is closed then, tells how it went.
+    """Show captures ("-": standard input; keys come from the terminal then) until the user leaves.
 
-    Raises what `session.open_session` does, before anything is drawn.
+    The app that is returned tells how it went (`outcome`, `return_code`); its session is closed. Raises what
+    `session.open_session` does, before anything is drawn.
     """
     from nvgre_inspect.session import open_session
+    from nvgre_inspect.tui import terminal
     from nvgre_inspect.tui.app import InspectApp
 
     def tell(progress: Progress) -> None:
         app.loader.tell(progress)
 
     with open_session(files, options=options, progress=tell) as session:
+        if "-" in files:
+            terminal.take_keys()
         app = InspectApp(session, settings, files)
         app.run()
         app.loader.cancel()
-        app.loader.wait(2.0)
+        app.loader.wait(_PATIENCE_SECONDS)
     return app

@@ -103,7 +103,7 @@ class InspectApp(KeyedApp):
             return []
         error = [str(self.outcome.error)] if self.outcome.error is not None else []
         cancelled = ["reading was cancelled: this is a part"] if self.outcome.cancelled else []
-        return [escape(sentence) for sentence in (*error, *cancelled, *self.outcome.notices)]
+        return [escape(sentence) for sentence in (*error, *cancelled, *self.outcome.damage, *self.outcome.notes)]
 
     def on_loading(self, message: Loading) -> None:
         """Reading came further."""
@@ -176,8 +176,10 @@ class InspectApp(KeyedApp):
 
     def _go_to(self, name: str) -> None:
         if name == self._current:
-            return
-        if self.has_screen(name):
+            # Its key once more: the whole capture.
+            if self.scope:
+                self.go(name, Scope())
+        elif self.has_screen(name):
             self.go(name)
         else:
             self.notify(f"{name.capitalize()} comes later", severity="warning")

@@ -87,7 +87,9 @@ class Loader:
         except (CaptureError, UsageError, OSError, MemoryError) as reason:
             error = reason
         last = self._last()
-        self._post(Loaded(last, self._cancelled.is_set(), error, self._notices(last)))
+        hidden = None if last is None else encrypted(last.state)
+        notes = ([hidden] if hidden else []) + self._session.notes
+        self._post(Loaded(last, self._cancelled.is_set(), error, tuple(self._session.damage), tuple(notes)))
 
     def _read(self) -> None:
         next_at = time.monotonic()
@@ -111,7 +113,3 @@ class Loader:
             return self._take()
         except RuntimeError:  # nothing was read at all
             return None
-
-    def _notices(self, last: Snapshot | None) -> tuple[str, ...]:
-        hidden = None if last is None else encrypted(last.state)
-        return (*self._session.damage, *([hidden] if hidden else []), *self._session.notes)

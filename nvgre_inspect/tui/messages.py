@@ -42,8 +42,9 @@ class Loaded(Message):
     snapshot: Snapshot | None
     cancelled: bool = False
     error: Exception | None = None
-    #: What to know of the input, a sentence each, damage first.
-    notices: tuple[str, ...] = ()
+    #: Why parts of the input could not be read, and what else to know of it, a sentence each; not escaped.
+    damage: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass

@@ -17,7 +17,8 @@ from nvgre_inspect.display.search import find_text
 from nvgre_inspect.display.states import nothing
 from nvgre_inspect.display.text import counted, escape
 from nvgre_inspect.flows.filter import Filter, compile_filter
-from nvgre_inspect.flows.filter.cell import cell_filter, joined
+from nvgre_inspect.flows.filter.narrowing import narrowed
+from nvgre_inspect.flows.filter.writing import ROW_KEYS, cell_filter
 from nvgre_inspect.flows.query import Query, find
 from nvgre_inspect.flows.scoped import Narrow
 from nvgre_inspect.model.columns import TABLES
@@ -30,13 +31,6 @@ from nvgre_inspect.tui.screens.search import SearchDialog
 from nvgre_inspect.tui.theme import style
 from nvgre_inspect.tui.widgets.table import FrameTable, View
 
-#: What tells a row from all others, in every Snapshot of one session.
-KEYS = {
-    "flows": ("flow",),
-    "tunnels": ("tunnel",),
-    "tenants": ("encap", "vsid"),
-    "findings": ("code", "encap", "vsid", "tunnel"),
-}
 #: Tables of more rows are ordered and filtered slowly enough to say so.
 _MANY = 50_000
 
@@ -66,7 +60,7 @@ class RowsScreen(InspectScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table = FrameTable(KEYS[self.TABLE], style_of=self._style, id="table")
+        self.table = FrameTable(ROW_KEYS[self.TABLE], style_of=self._style, id="table")
         self._nothing = Static(id="nothing", markup=False)
         self._filter: Filter | None = None
         self._belonging = 0
@@ -184,8 +178,8 @@ class RowsScreen(InspectScreen):
 
     @on(FrameTable.CellFiltered)
     def _filter_on_cell(self, message: FrameTable.CellFiltered) -> None:
-        test = cell_filter(TABLES[self.TABLE], message.values)
-        self.apply_filter(joined(self.filter_text, test))
+        test = " && ".join(cell_filter(self.TABLE, name, value) for name, value in message.values)
+        self.apply_filter(narrowed(self.filter_text, test))
 
     @on(FrameTable.Sorted)
     def _sort(self, message: FrameTable.Sorted) -> None:
@@ -205,8 +199,8 @@ class RowsScreen(InspectScreen):
 
     # --- columns, search ---------------------------------------------------------------------------------------------
 
-    def action_show_columns(self) -> None:
-        """Choose the columns."""
+    @on(FrameTable.ColumnsAsked)
+    def _choose_columns(self) -> None:
 
         def chosen(names: list[str] | None) -> None:
             if names:

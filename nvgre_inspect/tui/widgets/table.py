@@ -98,6 +98,12 @@ class FrameTable(DataTable, inherit_bindings=False):
         table: FrameTable
         values: tuple[tuple[str, Any], ...]
 
+    @dataclass
+    class ColumnsAsked(Message):
+        """Somebody wants to choose the columns."""
+
+        table: FrameTable
+
     def __init__(
         self,
         key_columns: Sequence[str],
@@ -387,6 +393,10 @@ class FrameTable(DataTable, inherit_bindings=False):
             names[place], names[place + step] = names[place + step], names[place]
             self.present(self._presented, names)
             self.cursor_coordinate = Coordinate(self.cursor_row, place + step)
+
+    def action_show_columns(self) -> None:
+        """Ask for the choice of columns."""
+        self.post_message(self.ColumnsAsked(self))
 
     def action_filter_on_cell(self) -> None:
         """Ask for the rows that show what is under the cursor."""

@@ -9,15 +9,15 @@ from nvgre_inspect.cli.parser import build, default_command_first
 @pytest.mark.parametrize(
     ("words", "first"),
     [
-        (["x.pcap"], "summary"),
-        (["-"], "summary"),
+        (["x.pcap"], "view"),
+        (["-"], "view"),
         (["flows", "x.pcap"], "flows"),
         (["--color", "never", "flows", "x.pcap"], "flows"),
         (["-q", "flows", "x.pcap"], "flows"),
-        (["-R", "flows", "x.pcap"], "summary"),
+        (["-R", "flows", "x.pcap"], "view"),
         (["--sort", "-bytes", "flows", "x.pcap"], "flows"),
-        (["--", "flows"], "summary"),
-        (["-t", "e", "./flows"], "summary"),
+        (["--", "flows"], "view"),
+        (["-t", "e", "./flows"], "view"),
     ],
 )
 def test_the_command_is_found_wherever_it_stands(words, first):
@@ -52,9 +52,9 @@ def test_a_value_of_sort_may_begin_with_a_dash():
         (["dissect", "x", "1", "2"], "nvgre-inspect dissect: 2: one argument too many"),
         (["export", "x"], "the following arguments are required: -o"),
         (["completion", "fish"], "invalid choice: 'fish'"),
-        (["-Y", "vsid == 1", "x"], "nvgre-inspect summary: -Y FILTER selects rows of one table"),
+        (["-Y", "vsid == 1", "x"], "nvgre-inspect view: -Y FILTER selects rows of one table"),
         (["export", "x", "-o", "d", "-Y", "vsid == 1"], "-R FILTER counts only packets that match"),
-        (["x", "--fields=a"], "nvgre-inspect summary: --fields is an option of captures, tenants, "),
+        (["x", "--fields=a"], "nvgre-inspect view: --fields is an option of captures, tenants, "),
         (["flows", "x", "--path"], "nvgre-inspect flows: --path is an option of config"),
     ],
 )
