@@ -8,6 +8,7 @@ active, where their action lives, whether it is enabled) holds for it; `KeyedApp
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from textual.app import App
 from textual.binding import ActiveBinding, Binding, BindingType
@@ -94,3 +95,9 @@ class KeyedApp(App[None]):
             if active.binding.id == name and active.enabled:
                 return await self.run_active(active)
         return False
+
+
+def first_key(app: App[Any], action: str) -> str:
+    """The key that asks for that action, as people see it: for words such as `Esc clears`."""
+    keys = app.keys if isinstance(app, KeyedApp) else Keys()
+    return shown(keys[action][0])
