@@ -18,6 +18,7 @@ TOO_SHORT = 1
 NOT_ETHERNET = 2
 NOT_IP = 3
 INNER_VLAN = 4
+UNREADABLE = 5
 #: What becomes of tags.
 TAGS_REMOVE = 0
 TAGS_REFUSE = 1
@@ -40,7 +41,7 @@ FACT = np.dtype(
 )
 #: Words of a key: source MAC, destination MAC (16 and 32 bits each), IP version, source and destination CA, interface.
 KEY_WORDS = 14
-_INTERFACE = 13
+INTERFACE = 13
 _SEED = 0x6E76677265
 _ARP_LEN = 28
 
@@ -57,7 +58,7 @@ def describe(buf, offset, caplen, wirelen, linktype, interface, carries_ip, tags
         cap = min(caplen[i], wirelen[i])
         for k in range(KEY_WORDS):
             keys[i, k] = 0
-        keys[i, _INTERFACE] = interface[i]
+        keys[i, INTERFACE] = interface[i]
         f.reason = OK
         f.version = 0
         f.fragment = 0
@@ -104,10 +105,14 @@ def _ethernet(buf, begin, cap, wire, tags, key, f):
         at += O.VLAN_LEN
         kind = u16(buf, begin + at)
     run = at - O.ETH_TYPE
+    cut = _is_tag(kind)
+    if tags == TAGS_REFUSE and (run > 0 or cut):
+        f.reason = INNER_VLAN
+        return
+    if cut and tags != TAGS_KEEP:
+        f.reason = UNREADABLE
+        return
     if run > 0:
-        if tags == TAGS_REFUSE:
-            f.reason = INNER_VLAN
-            return
         if tags == TAGS_REMOVE:
             f.tags = run
             f.length = wire - run
@@ -191,7 +196,7 @@ def _ip(buf, begin, at, cap, wire, version, key, f):
     f.ip = at
     f.fragment = 2 if later else (1 if first else 0)
     h = mix(mix(int64(_SEED), version), protocol)
-    for k in range(5, _INTERFACE):
+    for k in range(5, INTERFACE):
         h = mix(h, int64(key[k]))
     if not later and _has_ports(protocol) and l4 + 4 <= end:
         h = mix(mix(h, u16(buf, begin + l4)), u16(buf, begin + l4 + 2))

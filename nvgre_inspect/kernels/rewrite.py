@@ -22,13 +22,13 @@ JOB = np.dtype(
         ("ip_at", "i4"),  # where the outer IP header is in the prefix
         ("ident", "i8"),  # IPv4 identification; -1: that of the prefix stays
         ("tos", "i4"),  # -1: that of the prefix stays
-        ("id", "i8"),  # VSID, VNI, key or label
+        ("id", "i8"),  # VSID, VNI, key or label; -1: none
         ("entropy", "i8"),  # FlowID or UDP source port
         ("sequence", "i8"),
     ],
     align=True,
 )
-#: How frames are wrapped, one row.
+#: How frames are wrapped: a row for those with an identifier, and one for those without.
 OPTIONS = np.dtype(
     [
         ("kind", "i8"),  # of dissectors.encaps
@@ -47,15 +47,15 @@ _MPLS_TTL = 64
 def wrap(buf, offset, facts, prefixes, jobs, options, out, out_offset, out_caplen, out_wirelen):
     """Write the frame of each job behind its headers; returns how many checksums could not be computed.
 
-    `facts`: FACT of each frame, `prefixes`: uint8, `options`: one OPTIONS, `out`: uint8 with room for all; the others:
+    `facts`: FACT of each frame, `prefixes`: uint8, `options`: two OPTIONS, `out`: uint8 with room for all; the others:
     int64 per job.
     """
-    o = options[0]
     at = int64(0)
     unknown = 0
     for j in range(len(jobs)):
         job = jobs[j]
         f = facts[job.frame]
+        o = options[0 if job.id >= 0 else 1]
         size = int64(job.prefix_len)
         header = int64(o.header)
         captured = int64(f.captured)
