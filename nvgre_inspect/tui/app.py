@@ -19,6 +19,7 @@ from nvgre_inspect.config import TIME_CHOICES, Config
 from nvgre_inspect.display.text import amount, clock, escape
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.session import Progress, Session
+from nvgre_inspect.tui.history import History
 from nvgre_inspect.tui.keymap import KeyedApp, bindings
 from nvgre_inspect.tui.loading import Loader
 from nvgre_inspect.tui.messages import Loaded, Loading, SnapshotTaken
@@ -60,6 +61,8 @@ class InspectApp(KeyedApp):
         self.progress: Progress | None = None
         self.outcome: Loaded | None = None
         self.time_style = settings.options.time
+        #: Filters that were applied before, for all filter bars.
+        self.history = History()
         #: Whether tables stay at their newest row.
         self.following = False
         self.loader = Loader(session, self.post_message, self._wanted)
@@ -155,6 +158,9 @@ class InspectApp(KeyedApp):
 
     def go(self, name: str, scope: Scope | None = None) -> None:
         """Go on to the screen of that name, with another scope if one is given."""
+        if name not in self._screens:
+            self.notify(f"{name.replace('_', ' ')} comes later", severity="warning", timeout=3)
+            return
         self._places.append(Place(self._current, self.scope, self.current.remember()))
         self._show(name, self.scope if scope is None else scope, None)
 
@@ -179,10 +185,8 @@ class InspectApp(KeyedApp):
             # Its key once more: the whole capture.
             if self.scope:
                 self.go(name, Scope())
-        elif self.has_screen(name):
-            self.go(name)
         else:
-            self.notify(f"{name.capitalize()} comes later", severity="warning")
+            self.go(name)
 
     def action_show_overview(self) -> None:
         """The capture as a whole."""

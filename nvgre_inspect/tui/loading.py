@@ -67,7 +67,8 @@ class Loader:
 
     def wait(self, seconds: float) -> bool:
         """Wait until the thread has ended; whether it has."""
-        self._thread.join(seconds)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def tell(self, progress: Progress) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from nvgre_inspect.flows.query import Found, Query
+    from nvgre_inspect.flows.filter.present import Values
     from nvgre_inspect.model.snapshot import Snapshot
     from nvgre_inspect.session import Progress
 
@@ -48,12 +48,10 @@ class Loaded(Message):
 
 
 @dataclass
-class RowsFound(Message):
-    """A worker found the rows that a screen asked for. `nothing` says why, if there are none."""
+class ValuesFound(Message):
+    """The values that are present, for completion."""
 
-    query: Query
-    found: Found
-    nothing: str
+    values: Values
 
 
 @dataclass

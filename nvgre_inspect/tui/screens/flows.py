@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual import on
 
-from nvgre_inspect.display.text import escape
-from nvgre_inspect.tui.scope import Kind, Scope
+from nvgre_inspect.tui.scope import Scope
 from nvgre_inspect.tui.screens.rows import RowsScreen
+from nvgre_inspect.tui.steps import flow_step
 from nvgre_inspect.tui.widgets.table import FrameTable
 
 
@@ -17,17 +17,15 @@ class FlowsScreen(RowsScreen):
     TABLE = "flows"
     TABLES = ("flows",)
 
-    def _flow(self) -> Scope:
-        number = self.value("flow")
-        ends = [str(self.value(f"{side}_ip") or self.value(f"{side}_mac") or "-") for side in ("src", "dst")]
-        return self.into(Kind.FLOW, number, f"{escape(' ↔ '.join(ends))} (flow {number})")
+    def _scope(self) -> Scope:
+        return self.app.scope.into(flow_step(self.row()))
 
     @on(FrameTable.Opened)
     def _open(self) -> None:
         if self.table.row_count:
-            self.app.go(next(filter(self.app.has_screen, ("flow_detail", "packets", "tunnels"))), self._flow())
+            self.app.go("flow_detail", self._scope())
 
     def action_underlay(self) -> None:
         """The tunnels that carry it."""
         if self.table.row_count:
-            self.app.go("tunnels", self._flow())
+            self.app.go("tunnels", self._scope())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from rich.style import Style
@@ -18,20 +18,23 @@ from nvgre_inspect.display.states import nothing
 from nvgre_inspect.display.text import counted, escape
 from nvgre_inspect.flows.filter import Filter, compile_filter
 from nvgre_inspect.flows.filter.narrowing import narrowed
+from nvgre_inspect.flows.filter.present import present
 from nvgre_inspect.flows.filter.writing import ROW_KEYS, cell_filter
-from nvgre_inspect.flows.query import Query, find
+from nvgre_inspect.flows.query import Found, Query, find
 from nvgre_inspect.flows.scoped import Narrow
 from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.model.snapshot import Snapshot
-from nvgre_inspect.tui.messages import MatchFound, RowsFound, Selection
-from nvgre_inspect.tui.scope import Kind, Scope, Step
+from nvgre_inspect.tui.latest import Latest
+from nvgre_inspect.tui.messages import MatchFound, Selection, ValuesFound
 from nvgre_inspect.tui.screens.base import InspectScreen
 from nvgre_inspect.tui.screens.columns import ColumnsDialog
 from nvgre_inspect.tui.screens.search import SearchDialog
 from nvgre_inspect.tui.theme import style
+from nvgre_inspect.tui.widgets.filter_bar import FilterBar
 from nvgre_inspect.tui.widgets.table import FrameTable, View
 
-#: Tables of more rows are ordered and filtered slowly enough to say so.
+Asked = tuple[Snapshot, Query]
+#: Ordering and filtering more rows takes long enough to say so.
 _MANY = 50_000
 
 
@@ -49,42 +52,48 @@ class RowsScreen(InspectScreen):
     #: The table in `model.columns`; also what its rows are called.
     TABLE: ClassVar[str] = ""
     DEFAULT_CSS = """
-    RowsScreen #nothing {
-        height: 1fr;
-        content-align: center middle;
-        text-align: center;
-        padding: 0 4;
-        color: $text-muted;
+    RowsScreen {
+        & #nothing {
+            height: 1fr;
+            content-align: center middle;
+            text-align: center;
+            padding: 0 4;
+            color: $text-muted;
+        }
+        & FilterBar { display: none; }
+        & FilterBar.-used, & FilterBar:focus-within { display: block; }
     }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.table = FrameTable(ROW_KEYS[self.TABLE], style_of=self._style, id="table")
+        self.bar = FilterBar(self.TABLE, self.app.history, id="filter")
         self._nothing = Static(id="nothing", markup=False)
         self._filter: Filter | None = None
         self._belonging = 0
-        #: What a worker is looking for now, and whether to look again when it has found that.
-        self._asked: Query | None = None
-        self._again = False
+        self._finding = Latest(self, self._find_rows, self._rows_found, "rows")
+        self._trying = Latest(self, self._try_filter, self._filter_tried, "filter")
         self._sought = ""
 
     def _style(self, name: str) -> Style:
         return style(name, self.app.theme)
 
     def body(self) -> ComposeResult:
-        """The table, or why there is none."""
+        """The table, or why there is none; the filter."""
         yield self.table
         yield self._nothing
+        yield self.bar
 
     def on_mount(self) -> None:
         """Columns are known before there are rows."""
-        self.show_columns_as_usual()
+        self._present()
         self._show_nothing("reading …" if self.app.loading else "")
+        self.bar.show_applied(self.filter_text)
         self.table.focus()
 
-    def show_columns_as_usual(self) -> None:
-        """The columns that the registry ranks, times as the app shows them."""
+    def _present(self) -> None:
+        """The columns, with times as the app shows them."""
         columns = presented(TABLES[self.TABLE], self.app.settings.names, self.app.time_style)
         self.table.present(columns, self.table.shown or usual(columns))
 
@@ -105,55 +114,42 @@ class RowsScreen(InspectScreen):
         )
 
     def _find(self) -> None:
-        """Let a worker find the rows. One at a time: a new Snapshot does not stop a long sort for ever."""
-        self._again = self._asked is not None
-        if self.app.snapshot is not None and self._asked is None:
-            self._asked = self._query()
-            if self.app.snapshot.state.flows.size > _MANY:
+        if self.app.snapshot is not None:
+            if len(self.app.snapshot.state.flows) > _MANY:
                 self.show_status("finding rows …")
-            self._work(self.app.snapshot, self._asked)
+            self._finding.ask((self.app.snapshot, self._query()))
 
-    @work(thread=True, group="rows")
-    def _work(self, snapshot: Snapshot, query: Query) -> None:
+    def _find_rows(self, asked: Asked) -> tuple[Found, str]:
+        """The rows; and why there are none, if so. In a thread."""
+        snapshot, query = asked
         found = find(snapshot, query)
+        if len(found):
+            return found, ""
         options = self.app.session.options
-        why = (
-            ""
-            if len(found)
-            else nothing(
-                snapshot,
-                self.TABLE,
-                found.belonging,
-                str(self.app.scope),
-                read_filter=options.read_filter,
-                interface=options.interface,
-            )
-        )
-        self.post_message(RowsFound(query, found, why))
+        scope = str(self.app.scope)
+        asked_for = {"read_filter": options.read_filter, "interface": options.interface}
+        return found, nothing(snapshot, self.TABLE, found.belonging, scope, **asked_for)
 
-    def on_rows_found(self, message: RowsFound) -> None:
-        """Show them, unless something else is wanted by now."""
-        self._asked = None
-        if message.query == self._query():
-            self._belonging = message.found.belonging
-            self.table.show(message.found.frame, message.found.positions)
-            self._show_nothing(message.nothing)
-            if self.app.following:
-                self.table.action_bottom()
-            self.say()
-        else:
-            self._again = True
-        if self._again:
-            self._find()
+    def _rows_found(self, asked: Asked, answer: tuple[Found, str]) -> None:
+        """Show them, unless others are wanted by now. Those of an older Snapshot are better than none."""
+        found, why = answer
+        if asked[1] != self._query():
+            return
+        self._belonging = found.belonging
+        self.table.show(found.frame, found.positions)
+        self._show_nothing(why)
+        self.bar.show_matches(self.filter_text, len(found), found.belonging)
+        if self.app.following:
+            self.table.action_bottom()
+        self._say()
 
     def _show_nothing(self, why: str) -> None:
         self._nothing.update(why + (" so far" if why and self.app.loading and self.app.snapshot else ""))
-        self.table.display = not why
+        self.table.set_class(bool(why), "-empty")
         self._nothing.display = bool(why)
 
     @on(FrameTable.Moved)
-    def say(self) -> None:
-        """The status line."""
+    def _say(self) -> None:
         rows, one = self.table.row_count, self.TABLE.removesuffix("s")
         words = [f"{self.table.cursor_row + 1:,} of {counted(rows, one, self.TABLE)}" if rows else f"no {self.TABLE}"]
         if rows != self._belonging:
@@ -164,23 +160,6 @@ class RowsScreen(InspectScreen):
             words.append(f"{len(self.table.marked):,} marked")
         self.show_status(" · ".join(words))
 
-    # --- filter and order --------------------------------------------------------------------------------------------
-
-    @property
-    def filter_text(self) -> str:
-        """The filter that rows pass."""
-        return self._filter.text if self._filter else ""
-
-    def apply_filter(self, text: str) -> None:
-        """Show rows that pass this filter only; an empty one lets all through. FilterError if it is none."""
-        self._filter = compile_filter(text, table=self.TABLE) if text.strip() else None
-        self._find()
-
-    @on(FrameTable.CellFiltered)
-    def _filter_on_cell(self, message: FrameTable.CellFiltered) -> None:
-        test = " && ".join(cell_filter(self.TABLE, name, value) for name, value in message.values)
-        self.apply_filter(narrowed(self.filter_text, test))
-
     @on(FrameTable.Sorted)
     def _sort(self, message: FrameTable.Sorted) -> None:
         self.table.show_sorting(message.sorting)
@@ -190,6 +169,75 @@ class RowsScreen(InspectScreen):
     def _sort_by_header(self, message: DataTable.HeaderSelected) -> None:
         self.table.sort_by(self.table.shown[message.column_index])
 
+    # --- filter ------------------------------------------------------------------------------------------------------
+
+    @property
+    def filter_text(self) -> str:
+        """The filter that rows pass."""
+        return self._filter.text if self._filter else ""
+
+    def apply_filter(self, text: str) -> None:
+        """Show rows that pass this filter only; an empty one lets all through. FilterError if it is none."""
+        self._filter = compile_filter(text, table=self.TABLE) if text.strip() else None
+        self.bar.show_applied(text)
+        self._narrow()
+
+    def _narrow(self) -> None:
+        self.bar.set_class(self._filter is not None, "-used")
+        self._find()
+
+    def action_filter(self) -> None:
+        """Go to the filter bar."""
+        self.bar.add_class("-used")
+        self.bar.take_focus()
+
+    @on(FilterBar.Applied)
+    def _applied(self, message: FilterBar.Applied) -> None:
+        self._filter = message.filter
+        self._narrow()
+
+    @on(FilterBar.Left)
+    def _left(self) -> None:
+        self.bar.set_class(self._filter is not None, "-used")
+        self.table.focus()
+
+    @on(FilterBar.Edited)
+    def _edited(self, message: FilterBar.Edited) -> None:
+        if message.filter is not None and self.app.snapshot is not None:
+            self._trying.ask((self.app.snapshot, replace(self._query(), filter=message.filter, by=())))
+
+    @staticmethod
+    def _try_filter(asked: Asked) -> tuple[int, int]:
+        """Rows that would pass, and of how many. In a thread."""
+        found = find(*asked)
+        return len(found), found.belonging
+
+    def _filter_tried(self, asked: Asked, rows: tuple[int, int]) -> None:
+        filter = asked[1].filter  # noqa: A001 (the query's name)
+        self.bar.show_matches(filter.text if filter else "", *rows)
+
+    @on(FilterBar.ValuesWanted)
+    def _find_values(self) -> None:
+        if self.app.snapshot is not None:
+            self._look_for_values(self.app.snapshot)
+
+    @work(thread=True, exclusive=True, group="values")
+    def _look_for_values(self, snapshot: Snapshot) -> None:
+        self.post_message(ValuesFound(present(snapshot, self.TABLE)))
+
+    def on_values_found(self, message: ValuesFound) -> None:
+        """Offer them."""
+        self.bar.values = message.values
+
+    @on(FilterBar.Said)
+    def _warn(self, message: FilterBar.Said) -> None:
+        self.explain(message.sentence)
+
+    @on(FrameTable.CellFiltered)
+    def _filter_on_cell(self, message: FrameTable.CellFiltered) -> None:
+        test = " && ".join(cell_filter(self.TABLE, name, value) for name, value in message.values)
+        self.apply_filter(narrowed(self.filter_text, test))
+
     def action_back(self) -> None:
         """Clear the filter; without one, to where one was before."""
         if self._filter is not None:
@@ -197,16 +245,20 @@ class RowsScreen(InspectScreen):
         else:
             super().action_back()
 
-    # --- columns, search ---------------------------------------------------------------------------------------------
+    # --- columns, times, search --------------------------------------------------------------------------------------
 
     @on(FrameTable.ColumnsAsked)
     def _choose_columns(self) -> None:
-
         def chosen(names: list[str] | None) -> None:
             if names:
                 self.table.present(self.table.presented, names)
 
         self.app.push_screen(ColumnsDialog(self.table.presented, self.table.shown), chosen)
+
+    def action_time_format(self) -> None:
+        """The next way to show times."""
+        self.app.next_time_style()
+        self._present()
 
     def action_search(self) -> None:
         """Find text in what is shown."""
@@ -248,12 +300,7 @@ class RowsScreen(InspectScreen):
             self.explain(f"{escape(message.text)} is not in these rows")
         else:
             self.table.move_cursor(row=message.row)
-        self.say()
-
-    def action_time_format(self) -> None:
-        """The next way to show times."""
-        self.app.next_time_style()
-        self.show_columns_as_usual()
+        self._say()
 
     # --- where it stands ---------------------------------------------------------------------------------------------
 
@@ -274,12 +321,15 @@ class RowsScreen(InspectScreen):
         stand = place if isinstance(place, Stand) else Stand()
         self._filter = compile_filter(stand.filter, table=self.TABLE) if stand.filter else None
         self.table.recall(stand.view)
+        if self.is_mounted:
+            self.bar.show_applied(stand.filter)
+            self.bar.set_class(bool(stand.filter), "-used")
         self.missed_something()
 
     def value(self, name: str) -> Any:
         """The value of a column in the row under the cursor."""
         return self.table.rows.value(self.table.cursor_row, name)
 
-    def into(self, kind: Kind, key: Any, label: str) -> Scope:
-        """The app's scope with one step more."""
-        return self.app.scope.into(Step(kind, key, label))
+    def row(self) -> dict[str, Any]:
+        """The row under the cursor, by column."""
+        return {column: self.value(column) for column in TABLES[self.TABLE].names}

@@ -64,6 +64,7 @@ class FrameTable(DataTable, inherit_bindings=False):
     FrameTable {
         height: 1fr;
         scrollbar-size: 0 1;
+        &.-empty { height: 2; }
         background: $background;
         & > .datatable--header { background: $panel; color: $foreground; text-style: bold; }
         & > .datatable--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
