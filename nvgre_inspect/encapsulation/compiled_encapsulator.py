@@ -23,6 +23,7 @@ from dissectors import offsets
 from nvgre_inspect.encapsulation import mtu
 from nvgre_inspect.encapsulation.entropy import FlowHash
 from nvgre_inspect.encapsulation.inner_frame import read
+from nvgre_inspect.encapsulation.made import made
 from nvgre_inspect.encapsulation.origin import Origin
 from nvgre_inspect.encapsulation.policy import Address, Policy
 from nvgre_inspect.encapsulation.rewritten import OutputInterface, Rewritten
@@ -156,7 +157,10 @@ class CompiledEncapsulator:
                 answer = mtu.answer(frame, room)
                 if answer is not None:
                     answers.append((i, answer))
-        return _batch_of(batch, answers)
+        if not answers:
+            return None, _NOTHING
+        answered = [place for place, _ in answers]
+        return made(batch, answered, [frame for _, frame in answers]), np.array(answered, np.int64)
 
     def _jobs(self, batch: PacketBatch, facts: Facts, verdicts: Verdicts) -> Any:
         """A JOB for each frame to write, in the order of frames and legs."""
@@ -212,21 +216,3 @@ def _address(version: int, words: list[int]) -> Address | None:
     if version == 6:
         return ipaddress.IPv6Address(b"".join(word.to_bytes(4) for word in words))
     return None
-
-
-def _batch_of(batch: PacketBatch, frames: list[tuple[int, bytes]]) -> tuple[PacketBatch | None, Ints]:
-    """New frames in a batch of their own, each with the time and interface of the frame at its place in `batch`."""
-    if not frames:
-        return None, _NOTHING
-    places = np.array([place for place, _ in frames], np.int64)
-    lengths = np.array([len(data) for _, data in frames], np.int64)
-    return PacketBatch(
-        buffer=np.frombuffer(b"".join(data for _, data in frames), np.uint8),
-        offset=np.cumsum(lengths) - lengths,
-        caplen=lengths,
-        wirelen=lengths.copy(),
-        ts_ns=batch.ts_ns[places],
-        linktype=batch.linktype[places],
-        interface=batch.interface[places],
-        position=batch.position[places],
-    ), places

@@ -29,8 +29,8 @@ from nvgre_inspect.model.options import DecodeOptions
 
 NO_IDS: Mapping[int, int] = MappingProxyType({})
 _DEFAULT_OPTIONS = DecodeOptions()
-_FIRST_PORT = 0xC000
-_FLOW_ID_MASK = 0xFF
+FIRST_PORT = 0xC000
+FLOW_ID_MASK = 0xFF
 
 
 class Translated(NamedTuple):
@@ -140,9 +140,9 @@ class Translator:
         """FlowID or UDP source port, made of the other's field."""
         if self._encapsulation.kind in outer.PORTS:
             if layer.kind == encaps.NVGRE or layer.flow_id < 0:
-                return _FIRST_PORT | max(layer.flow_id, 0)
+                return FIRST_PORT | max(layer.flow_id, 0)
             return layer.flow_id
-        return max(layer.flow_id, 0) & _FLOW_ID_MASK
+        return max(layer.flow_id, 0) & FLOW_ID_MASK
 
 
 def _link_header(walk: Walk, end: int, length: int) -> bytes | None:
