@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from textual.app import App
-from textual.binding import ActiveBinding, Binding, BindingType
+from textual.binding import Binding, BindingType
 from textual.events import Key
 
 from nvgre_inspect.actions import ACTIONS, Action, Context
@@ -26,6 +26,11 @@ _FIRST = {"quit_now"}
 def bindings(context: Context | str) -> list[BindingType]:
     """The BINDINGS of a class that is that context, with default keys; the user's keys are laid over by the app."""
     return [_binding(action) for action in ACTIONS.values() if Context(context) in action.contexts]
+
+
+def bindings_of(*names: str) -> list[BindingType]:
+    """The bindings of these actions: for classes that take some actions of a context and not the others."""
+    return [_binding(ACTIONS[name]) for name in names]
 
 
 def _binding(action: Action) -> Binding:
@@ -72,28 +77,26 @@ class KeyedApp(App[None]):
         """Put sequences together. A key that continues none is an ordinary one, and what was begun is forgotten."""
         begun = (*self._pending, event.key)
         self._pending = ()
-        sequences = {tuple(key.split(" ")): active for key, active in self._sequences()}
+        sequences = {tuple(key.split(" ")): name for key, name in self._sequences()}
         if begun in sequences:
             event.prevent_default().stop()
-            await self.run_active(sequences[begun])
+            await self.run_named(sequences[begun])
         elif any(keys[: len(begun)] == begun for keys in sequences):
             event.prevent_default().stop()
             self._pending = begun
 
-    def _sequences(self) -> Iterable[tuple[str, ActiveBinding]]:
-        if not any(" " in key for keys in self.keys.by_action.values() for key in keys):
-            return ()
-        return ((key, active) for key, active in self.screen.active_bindings.items() if " " in key)
-
-    async def run_active(self, active: ActiveBinding) -> bool:
-        """Run the action of a binding where it lives; whether it was there and enabled."""
-        return await self.run_action(active.binding.action, active.node)
+    def _sequences(self) -> Iterable[tuple[str, str]]:
+        """Those that mean something where the focus is, and their actions."""
+        for key, active in self.screen.active_bindings.items():
+            if " " in key and active.binding.id is not None:
+                yield key, active.binding.id
 
     async def run_named(self, name: str) -> bool:
-        """Run an action of the registry by name, as if its key had been pressed; whether it is one that works here."""
-        for active in self.screen.active_bindings.values():
-            if active.binding.id == name and active.enabled:
-                return await self.run_active(active)
+        """Run an action of the registry where it is found first, from what is focused outwards; whether it was."""
+        action = _TEXTUAL.get(name, name)
+        for node in (self.focused or self.screen).ancestors_with_self:
+            if await self.run_action(action, node):
+                return True
         return False
 
 

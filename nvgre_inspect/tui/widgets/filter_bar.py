@@ -52,6 +52,7 @@ class FilterBar(Widget):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.FILTER)
     DEFAULT_CSS = """
     FilterBar {
+        dock: top;
         height: auto;
         & > Horizontal { height: 1; }
         & #filter-label { width: auto; padding: 0 1; color: $text-muted; }
