@@ -17,15 +17,15 @@ from dissectors.ipv6 import IPv6
 from dissectors.ipv6_extension import FragmentHeader
 from nvgre_inspect.encapsulation.inner_frame import InnerFrame
 
-_SEED = 0x6E76677265  # "nvgre"
-_MULTIPLIER = 0x5851F42D4C957F2D
+SEED = 0x6E76677265  # "nvgre"
+MULTIPLIER = 0x5851F42D4C957F2D
 _MODULUS_MASK = (1 << 63) - 1
 #: Dynamic ports, as RFC 7348 section 5 recommends.
-_FIRST_PORT = 0xC000
-_PORT_MASK = 0x3FFF
+FIRST_PORT = 0xC000
+PORT_MASK = 0x3FFF
 #: First fragments whose hash is remembered.
 REMEMBERED = 4096
-_WITH_PORTS = frozenset(
+WITH_PORTS = frozenset(
     {
         offsets.IPPROTO_TCP,
         offsets.IPPROTO_UDP,
@@ -40,9 +40,9 @@ _FragmentKey = tuple[int | None, int, bytes, bytes, int, int]
 
 def mix(values: Iterable[int]) -> int:
     """The hash of values of at most 32 bits each: 32 bits."""
-    result = _SEED
+    result = SEED
     for value in values:
-        result = (result ^ value) * _MULTIPLIER & _MODULUS_MASK
+        result = (result ^ value) * MULTIPLIER & _MODULUS_MASK
         result ^= result >> 32
     return result & 0xFFFFFFFF
 
@@ -56,7 +56,7 @@ def flow_id(hash_: int, rule: Literal["hash", "zero"] | int) -> int:
 
 def source_port(hash_: int) -> int:
     """The UDP source port of a hash: 49152 to 65535."""
-    return _FIRST_PORT + (hash_ & _PORT_MASK)
+    return FIRST_PORT + (hash_ & PORT_MASK)
 
 
 class FlowHash:
@@ -105,7 +105,7 @@ def _ports(frame: InnerFrame, ip: IPv4 | IPv6) -> tuple[int, int]:
     """Source and destination port where the protocol has them and they are there, else zeros."""
     start = frame.payload + ip.header_len
     ports = frame.data[start : min(start + 4, frame.ip_end)]
-    if ip.protocol not in _WITH_PORTS or len(ports) < 4:
+    if ip.protocol not in WITH_PORTS or len(ports) < 4:
         return 0, 0
     return int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big")
 
