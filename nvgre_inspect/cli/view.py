@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nvgre_inspect.cli import analysis, summary
 from nvgre_inspect.cli.arguments import Parser, add_files, add_time, add_words
 from nvgre_inspect.cli.errors import DAMAGED, DONE, FAILED
+from nvgre_inspect.config import THEME_CHOICES
 
 if TYPE_CHECKING:
     from nvgre_inspect.tui.app import InspectApp
@@ -27,6 +28,12 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     add_files(parser)
     group = parser.add_argument_group("output")
     group.add_argument("--plain", "--no-tui", action="store_true", help="print the summary, also on a terminal")
+    group.add_argument(
+        "--theme", choices=THEME_CHOICES, help="colours of the terminal UI (default: the configuration's)"
+    )
+    group.add_argument(
+        "--no-mouse", action="store_true", help="leave the mouse to the terminal, which selects text with it"
+    )
     add_time(group)
     add_words(parser)
     parser.set_defaults(run=run)
@@ -42,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = analysis.configuration(arguments)
     if arguments.time:
         settings = replace(settings, options=replace(settings.options, time=arguments.time))
+    mouse = settings.tui.mouse and not arguments.no_mouse
+    settings = replace(settings, tui=replace(settings.tui, theme=arguments.theme or settings.tui.theme, mouse=mouse))
     if (arguments.color or settings.options.color) == "never":
         os.environ["NO_COLOR"] = "1"  # which Textual goes by
     analysis.check_files(arguments)

@@ -31,7 +31,7 @@ def run_app(files: Sequence[str], options: SessionOptions, settings: Config) -> 
         if "-" in files:
             terminal.take_keys()
         app = InspectApp(session, settings, files)
-        app.run()
+        app.run(mouse=settings.tui.mouse)
         app.loader.cancel()
         app.loader.wait(_PATIENCE_SECONDS)
     return app

@@ -19,11 +19,12 @@ from nvgre_inspect.config import TIME_CHOICES, Config
 from nvgre_inspect.display.text import amount, clock, escape
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.session import Progress, Session
+from nvgre_inspect.tui.commands import CommandedApp
 from nvgre_inspect.tui.history import History
-from nvgre_inspect.tui.keymap import KeyedApp, bindings
+from nvgre_inspect.tui.keymap import bindings
 from nvgre_inspect.tui.loading import Loader
 from nvgre_inspect.tui.messages import Loaded, Loading, SnapshotTaken
-from nvgre_inspect.tui.scope import Scope
+from nvgre_inspect.tui.scope import Kind, Scope, Step
 from nvgre_inspect.tui.screens import registry
 from nvgre_inspect.tui.screens.base import InspectScreen
 from nvgre_inspect.tui.screens.rows import RowsScreen
@@ -43,7 +44,7 @@ class Place:
     memory: Any
 
 
-class InspectApp(KeyedApp):
+class InspectApp(CommandedApp):
     """The terminal UI over one session."""
 
     TITLE = "nvgre-inspect"
@@ -52,7 +53,7 @@ class InspectApp(KeyedApp):
 
     def __init__(self, session: Session, settings: Config, files: Sequence[str]) -> None:
         """`session` is open and was not read yet; `files` are its inputs as the user named them."""
-        super().__init__(getattr(settings, "keys", None))
+        super().__init__(settings.keys)
         self.session = session
         self.settings = settings
         self.source_name = _source_name(files)
@@ -72,7 +73,7 @@ class InspectApp(KeyedApp):
 
     async def on_mount(self) -> None:
         """Show the first screen and begin to read."""
-        install(self, "dark")
+        install(self, self.settings.tui.theme)
         for name, kind in registry().items():
             self._screens[name] = kind()
             self.install_screen(self._screens[name], name)
@@ -215,6 +216,14 @@ class InspectApp(KeyedApp):
     def action_show_correlate(self) -> None:
         """The same packets at several points."""
         self._go_to("correlate")
+
+    def go_to_frame(self, number: int) -> None:
+        """The packet of that number, among those that are shown or among all."""
+        show = getattr(self.current, "go_to", None)
+        if show is not None:
+            show(number)
+        else:
+            self.go("packets", Scope((Step(Kind.PACKET, number, f"packet {number}"),)))
 
     def select(self, key: Hashable) -> None:
         """Put the cursor of the screen that is shown on the row with that key, if it has rows."""

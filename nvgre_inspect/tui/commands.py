@@ -65,12 +65,12 @@ _BY_NAME: dict[str, Action] = {
 class ActionCommands(Provider):
     """All actions in the command palette, with their keys; those that do nothing here say so."""
 
-    def _commands(self) -> list[tuple[str, str, Callable[[], Any]]]:
+    def _commands(self) -> list[tuple[Action, str, Callable[[], Any]]]:
         keys = self.app.keys if isinstance(self.app, KeyedApp) else Keys()
         here = working_here(self.screen)
         return [
             (
-                f"{action.title}: {action.meaning}",
+                action,
                 f"{keys.shown(name)}{'' if name in here else '   (not on this screen)'}",
                 partial(_run, self.app, name),
             )
@@ -80,16 +80,21 @@ class ActionCommands(Provider):
 
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
-        for title, help_, run in self._commands():
-            yield DiscoveryHit(title, run, help=help_)
+        for action, help_, run in self._commands():
+            yield DiscoveryHit(_described(action), run, help=help_)
 
     async def search(self, query: str) -> Hits:
         """Those that match what was typed."""
         matcher = self.matcher(query)
-        for title, help_, run in self._commands():
-            score = matcher.match(title)
+        for action, help_, run in self._commands():
+            # A word of the title counts more than the same word of the meaning.
+            score = max(matcher.match(action.title), matcher.match(_described(action)) / 2)
             if score > 0:
-                yield Hit(score, matcher.highlight(title), run, help=help_)
+                yield Hit(score, matcher.highlight(_described(action)), run, help=help_)
+
+
+def _described(action: Action) -> str:
+    return f"{action.title}: {action.meaning}"
 
 
 async def _run(app: App[Any], name: str) -> None:

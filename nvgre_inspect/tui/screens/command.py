@@ -27,7 +27,10 @@ class CommandDialog(ModalScreen["Command | None"]):
     CommandDialog {
         align: center bottom;
         background: transparent;
-        & > Vertical { width: 100%; height: auto; border: round $border; background: $surface; margin-bottom: 1; }
+        & > Vertical {
+            width: 100%; height: auto; margin-bottom: 1; background: $surface;
+            border: round $border; border-title-color: $accent;
+        }
         & Input { width: 100%; background: $surface; }
         & Static { display: none; height: auto; color: $text-error; }
         & Static.-wrong { display: block; }

@@ -67,7 +67,7 @@ def _key_lines(names: Collection[str], keys: Keys) -> Iterator[Content]:
         yield Content.styled(str(group), "bold $accent")
         for shown, title, meaning in lines:
             yield Content.assemble(
-                "  ", (pad(shown, key_width), "bold"), "  ", pad(title, title_width), "  ", (meaning, "$text-muted")
+                "  ", (pad(shown, key_width), "bold"), "  ", pad(title, title_width), "  ", (meaning, "dim")
             )
         yield Content("")
 
@@ -76,7 +76,7 @@ def _filter_lines() -> Iterator[Content]:
     yield Content.styled("Filters: Wireshark's language, on every table", "bold $accent")
     for _, text, meaning in EXAMPLES:
         yield Content.assemble("  ", (text, "bold"))
-        yield Content.assemble("      ", (meaning, "$text-muted"))
+        yield Content.assemble("      ", (meaning, "dim"))
 
 
 class HelpScreen(ModalScreen[None]):
@@ -91,7 +91,8 @@ class HelpScreen(ModalScreen[None]):
         align: center middle;
         & > VerticalScroll {
             width: 100%; max-width: 100; height: 100%; max-height: 95%;
-            border: round $border; background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
+            border: round $border; border-title-color: $accent; background: $surface; padding: 0 1;
+            scrollbar-size-vertical: 1;
         }
         & Static { width: 1fr; text-wrap: wrap; }
     }

@@ -52,7 +52,7 @@ class CandidateList(OptionList, can_focus=False):
         width = min(max((cells(escape(one.text)) for one in self._candidates), default=0), _WORD)
         self.add_options(Option(_line(one, width)) for one in self._candidates)
         self.highlighted = None
-        self.styles.offset = (column, row)
+        self.styles.offset = (max(column - 1, 0), row)  # its words under that column, behind the padding
         self.set_class(bool(self._candidates), "-open")
 
     def close(self) -> None:
