@@ -112,9 +112,10 @@ class CompiledEncapsulator:
         """What the policy says of the frames with this key."""
         interface = words[inner_frame.INTERFACE]
         src_mac, dst_mac = (words[k].to_bytes(2) + words[k + 1].to_bytes(4) for k in (0, 2))
-        if self._interfaces[interface].linktype != offsets.DLT_ETHERNET:
+        version = words[inner_frame.VERSION]
+        if version & inner_frame.BARE:
             src_mac = dst_mac = b""
-        src_ca, dst_ca = (_address(words[4], words[k : k + 4]) for k in (5, 9))
+        src_ca, dst_ca = (_address(version & ~inner_frame.BARE, words[k : k + 4]) for k in (5, 9))
         origin = self._origin or Origin.parse(self._interfaces[interface].description)
         recorded = None if self._by_policy else origin
         subnet = self._router.tenant(recorded, self._vsid, src_mac, src_ca)

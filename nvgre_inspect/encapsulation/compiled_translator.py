@@ -72,7 +72,7 @@ class CompiledTranslator:
         for row in range(len(self.outputs), len(self._interfaces)):
             info = self._interfaces[row]
             self.outputs.append(OutputInterface(info.linktype, info.name, info.description, row))
-        usual = self._usual(batch, records)
+        usual = self.usual(batch, records)
         written, places, reasons = self._translate(batch, records, np.flatnonzero(usual))
         slow, slow_places = self._by_reference(batch, np.flatnonzero(~usual), reasons)
         if len(slow_places):
@@ -92,7 +92,7 @@ class CompiledTranslator:
         """Nothing waits here."""
         return None
 
-    def _usual(self, batch: PacketBatch, records: Records) -> Bools:
+    def usual(self, batch: PacketBatch, records: Records) -> Bools:
         """Frames whose parts are where the compiled path looks for them."""
         if self._sequence:
             return np.zeros(len(batch), bool)  # counted in one place only

@@ -39,9 +39,12 @@ FACT = np.dtype(
     ],
     align=True,
 )
-#: Words of a key: source MAC, destination MAC (16 and 32 bits each), IP version, source and destination CA, interface.
+#: Words of a key: source MAC, destination MAC (16 and 32 bits each), IP version (| BARE: no MAC addresses), source and
+#: destination CA, interface.
 KEY_WORDS = 14
+VERSION = 4
 INTERFACE = 13
+BARE = 0x100
 _SEED = 0x6E76677265
 _ARP_LEN = 28
 
@@ -79,8 +82,8 @@ def describe(buf, offset, caplen, wirelen, linktype, interface, carries_ip, tags
             or link == O.DLT_IPV4
             or link == O.DLT_IPV6
         ):
-            f.hash = _SEED
             _ip(buf, begin, 0, cap, wirelen[i], u8(buf, begin) >> 4 if cap > 0 else 0, keys[i], f)
+            keys[i, VERSION] |= BARE
         else:
             f.reason = NOT_ETHERNET
         if f.reason == OK and carries_ip:
@@ -118,14 +121,13 @@ def _ethernet(buf, begin, cap, wire, tags, key, f):
             f.length = wire - run
             f.captured = cap - run
     at += 2
-    f.hash = _SEED
     if kind == O.ETHERTYPE_IPV4:
         _ip(buf, begin, at, cap, wire, 4, key, f)
     elif kind == O.ETHERTYPE_IPV6:
         _ip(buf, begin, at, cap, wire, 6, key, f)
     elif kind == O.ETHERTYPE_ARP and at + _ARP_LEN <= cap:
         if u32(buf, begin + at) == 0x00010800 and u16(buf, begin + at + 4) == 0x0604:
-            key[4] = 4
+            key[VERSION] = 4
             key[8] = u32(buf, begin + at + 14)
             key[12] = u32(buf, begin + at + 24)
     if f.version == 0:
@@ -191,7 +193,7 @@ def _ip(buf, begin, at, cap, wire, version, key, f):
                 break
     else:
         return
-    key[4] = version
+    key[VERSION] = version
     f.version = version
     f.ip = at
     f.fragment = 2 if later else (1 if first else 0)
