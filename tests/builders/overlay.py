@@ -62,7 +62,7 @@ def ip_frame(protocol: int, payload: bytes, *, family: int = 4, vlans: tuple[int
     return build.ethernet_ip(MAC_B, MAC_A, packet, vlans=vlans)
 
 
-def udp_frame(length: int = 32, *, family: int = 4, ports: tuple[int, int] = (40000, 4000), **ip: Any) -> bytes:
+def udp_frame(length: int = 32, *, family: int = 4, ports: tuple[int, int] = (40000, 50007), **ip: Any) -> bytes:
     """A UDP datagram with `length` bytes of payload, from A to B."""
     addresses = CA4 if family == 4 else CA6
     return ip_frame(build.UDP, build.udp(*addresses, *ports, build.noise("udp", length)), family=family, **ip)
@@ -81,15 +81,15 @@ def arp_frame() -> bytes:
 def icmp_error(family: int = 4) -> bytes:
     """Port unreachable, from A to B, about a packet of B's."""
     if family == 4:
-        quote = build.ipv4(CA4[1], CA4[0], build.UDP, build.udp(CA4[1], CA4[0], 4000, 40000, b"12345678"))
+        quote = build.ipv4(CA4[1], CA4[0], build.UDP, build.udp(CA4[1], CA4[0], 50007, 40000, b"12345678"))
         return ip_frame(build.ICMP, build.icmp(3, 3, 0, quote))
-    quote = build.ipv6(CA6[1], CA6[0], build.UDP, build.udp(CA6[1], CA6[0], 4000, 40000, b"12345678"))
+    quote = build.ipv6(CA6[1], CA6[0], build.UDP, build.udp(CA6[1], CA6[0], 50007, 40000, b"12345678"))
     return ip_frame(build.ICMPV6, build.icmpv6(*CA6, 1, 4, 0, quote), family=6)
 
 
 def fragments4() -> list[bytes]:
     """A UDP datagram from A to B in three fragments."""
-    payload = build.udp(*CA4, 40000, 4000, build.noise("fragments", 900))
+    payload = build.udp(*CA4, 40000, 50007, build.noise("fragments", 900))
     packet = build.ipv4(*CA4, build.UDP, payload, ident=77, fragment=0)
     return [build.ethernet_ip(MAC_B, MAC_A, part) for part in build.fragments(packet, [320, 320])]
 
@@ -97,7 +97,7 @@ def fragments4() -> list[bytes]:
 def fragments6() -> list[bytes]:
     """The same over IPv6, behind destination options that only the first fragment has."""
     options = bytes((build.UDP, 0, 1, 4, 0, 0, 0, 0))
-    payload = options + build.udp(*CA6, 40000, 4000, build.noise("fragments", 900))
+    payload = options + build.udp(*CA6, 40000, 50007, build.noise("fragments", 900))
     cuts = [0, 320, 640, len(payload)]
     parts = []
     for start, end in pairwise(cuts):

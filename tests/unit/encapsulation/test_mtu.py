@@ -115,9 +115,8 @@ def test_frames_that_were_cut_get_none() -> None:
     assert answer(udp_frame(LONG)[:200], wirelen=LONG) is None
 
 
-def sent(kind: Kind, family: int, frame: bytes, rule: str, limit: int = 1500, **options: str) -> Encapsulated:
-    made = policy(kind, family, mtu=limit, over_mtu=rule, **options)
-    return Encapsulator(made).encapsulate(frame)
+def sent(kind: Kind, family: int, frame: bytes, rule: str, limit: int = 1500) -> Encapsulated:
+    return Encapsulator(policy(kind, family, mtu=limit, over_mtu=rule)).encapsulate(frame)
 
 
 @pytest.mark.parametrize("inner", [4, 6])

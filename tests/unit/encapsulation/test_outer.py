@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_group_mac(group: str, expected: str) -> None:
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("more", [{}, {"checksum": True, "sequence": True}, {"key": False}])
-def test_overhead_is_what_stands_before_the_frame(kind: Kind, family: int, more: dict[str, bool]) -> None:
+def test_overhead_is_what_stands_before_the_frame(kind: Kind, family: int, more: dict[str, Any]) -> None:
     encapsulation = Encapsulation(kind=kind, **more)
     frame = udp_frame()
     packet = wrapped(encapsulation, frame, family).packet
