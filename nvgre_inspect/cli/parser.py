@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
 
-from nvgre_inspect.cli import completion, configuration, dissect, export, man, summary, tables, version, view
+from nvgre_inspect.cli import completion, configuration, dissect, export, man, policy, summary, tables, version, view
 from nvgre_inspect.cli.arguments import Parser
 from nvgre_inspect.version import __version__
 
 #: The modules that hold commands, in the order in which `--help` lists them.
-MODULES = (view, summary, tables, export, dissect, configuration, completion, man, version)
+MODULES = (view, summary, tables, export, dissect, policy, configuration, completion, man, version)
 #: The command that is meant where none is named: `nvgre-inspect FILE...`.
 DEFAULT = "view"
 
@@ -32,7 +33,7 @@ exit codes: 0 done, 1 failed, 2 usage or filter error, 3 part of the input was u
 
 
 def build() -> tuple[Parser, dict[str, Parser]]:
-    """The parser, and the parser of each command by name."""
+    """The parser, and the parser of each command by name; those with actions also as `policy derive`."""
     parser = Parser(
         prog="nvgre-inspect",
         description=DESCRIPTION,
@@ -45,9 +46,19 @@ def build() -> tuple[Parser, dict[str, Parser]]:
     )
     for module in MODULES:
         module.add_parsers(commands)
-    for command in commands.choices.values():
+    named = dict(_with_actions(commands.choices))
+    for name, command in named.items():
         command.usage = command.synopsis()
-    return parser, dict(commands.choices)
+        command.set_defaults(command=name)
+    return parser, named
+
+
+def _with_actions(commands: Mapping[str, Parser]) -> Iterator[tuple[str, Parser]]:
+    for name, command in commands.items():
+        yield name, command
+        for action in command._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                yield from ((f"{name} {word}", parser) for word, parser in action.choices.items())
 
 
 def default_command_first(words: list[str], commands: dict[str, Parser]) -> list[str]:

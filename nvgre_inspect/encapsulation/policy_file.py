@@ -21,26 +21,34 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
-from nvgre_inspect.encapsulation.policy import Encapsulation, Entry, Host, Policy, PolicyError, Subnet
+from nvgre_inspect.encapsulation.policy import Address, Encapsulation, Entry, Host, Policy, PolicyError, Subnet
 from nvgre_inspect.encapsulation.policy_keys import ADDRESS, ENCAPSULATION, HOST, SUBNET, Key, default
 from nvgre_inspect.encapsulation.policy_rules import problems_of
 from nvgre_inspect.model.spelling import unknown_keys
 
+#: CAs that stand on one line.
+_CAS_A_LINE = 8
+
 
 def load(path: str | Path) -> Policy:
     """The policy in a file. Raises PolicyError, whose sentences begin with the file's name, and OSError."""
+    return loads(Path(path).read_bytes(), str(path))
+
+
+def loads(data: bytes, name: str) -> Policy:
+    """The policy in the bytes of a file, which errors call `name`. Raises PolicyError."""
     import tomllib
 
     try:
-        return parse(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+        return parse(tomllib.loads(data.decode("utf-8")))
     except PolicyError as error:
-        raise PolicyError([f"{path}: {problem}" for problem in error.problems]) from None
+        raise PolicyError([f"{name}: {problem}" for problem in error.problems]) from None
     except UnicodeDecodeError:
-        raise PolicyError([f"{path}: not UTF-8 text"]) from None
+        raise PolicyError([f"{name}: not UTF-8 text"]) from None
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError([f"{path}: not valid TOML: {error}"]) from None
+        raise PolicyError([f"{name}: not valid TOML: {error}"]) from None
     except RecursionError:
-        raise PolicyError([f"{path}: not valid TOML: nested too deeply"]) from None
+        raise PolicyError([f"{name}: not valid TOML: nested too deeply"]) from None
 
 
 def parse(document: Mapping[str, Any]) -> Policy:
@@ -129,7 +137,7 @@ def dump(policy: Policy, notes: Iterable[str] = ()) -> str:
 def _line(key: Key, value: Any, without: Any = None) -> Iterator[str]:
     """`key = value`; nothing where the value is what holds without the key."""
     if value is not None and value != without:
-        yield f"{key.name} = {_toml(value)}"
+        yield f"{key.name} = {toml(value)}"
 
 
 def _entries(subnet: Subnet, names: Mapping[Any, str]) -> Iterator[str]:
@@ -137,17 +145,26 @@ def _entries(subnet: Subnet, names: Mapping[Any, str]) -> Iterator[str]:
         return
     yield "address = ["
     for entry in subnet.entries:
-        parts = [f"pa = {_toml(entry.pa)}"]
+        parts = [f"pa = {toml(entry.pa)}"]
         if entry.mac is not None:
-            parts.append(f"mac = {_toml(entry.mac)}")
+            parts.append(f"mac = {toml(entry.mac)}")
         if entry.cas:
-            parts.append(f"ca = {_toml(entry.cas[0] if len(entry.cas) == 1 else entry.cas)}")
+            parts.append(f"ca = {_cas(entry.cas)}")
         name = names.get(entry.pa)
         yield f"    {{ {', '.join(parts)} }}," + (f"  # {_comment(name)}" if name else "")
     yield "]"
 
 
-def _toml(value: Any) -> str:
+def _cas(cas: tuple[Address, ...]) -> str:
+    if len(cas) <= _CAS_A_LINE:
+        return toml(cas[0] if len(cas) == 1 else cas)
+    # Line breaks are allowed in a list, even in a table that has to stay on one line.
+    lines = [", ".join(map(toml, cas[i : i + _CAS_A_LINE])) for i in range(0, len(cas), _CAS_A_LINE)]
+    return "[\n        " + ",\n        ".join(lines) + ",\n    ]"
+
+
+def toml(value: Any) -> str:
+    """A value of a policy as it stands in the file."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -157,9 +174,9 @@ def _toml(value: Any) -> str:
     if isinstance(value, IPv4Address | IPv6Address):
         return f'"{value}"'
     if isinstance(value, tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
+        return "[" + ", ".join(map(toml, value)) + "]"
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{toml(key)} = {toml(item)}" for key, item in value.items()) + " }"
     return _quoted(value)
 
 
