@@ -17,10 +17,11 @@ import numpy.typing as npt
 from dissectors import encaps, offsets
 from nvgre_inspect.capture.reader import select
 from nvgre_inspect.encapsulation import outer
+from nvgre_inspect.encapsulation.entropy import FIRST_PORT
 from nvgre_inspect.encapsulation.made import made
 from nvgre_inspect.encapsulation.policy import Encapsulation
 from nvgre_inspect.encapsulation.rewritten import OutputInterface, Rewritten
-from nvgre_inspect.encapsulation.translator import FIRST_PORT, FLOW_ID_MASK, Translator
+from nvgre_inspect.encapsulation.translator import FLOW_ID_MASK, Translator
 from nvgre_inspect.encapsulation.wrapping import Facts, Ints, Verdicts, Wrapper, describe, fits
 from nvgre_inspect.kernels import rewrite
 from nvgre_inspect.model.batch import PacketBatch, concatenated
@@ -31,6 +32,8 @@ Bools = npt.NDArray[np.bool_]
 Records = npt.NDArray[np.void]
 #: Encapsulations of Ethernet frames directly behind an IP or UDP header.
 _USUAL = (encaps.NVGRE, encaps.GRETAP, encaps.VXLAN, encaps.GENEVE)
+#: Columns of the records that a translation needs.
+_COLUMNS = ("inner_off", "inner_len", "vsid", "pa_family", "encap", "flow_id")
 _TAGS_OFFSET = 2 * offsets.VLAN_LEN
 
 
@@ -120,13 +123,15 @@ class CompiledTranslator:
         self, batch: PacketBatch, records: Records, places: Ints
     ) -> tuple[PacketBatch, Ints, dict[int, str]]:
         """The frames at `places` that come out, their places, and why others do not."""
-        records = records[places]
-        inner_off = records["inner_off"].astype(np.int64)
+        # By column: a whole record has 528 bytes.
+        columns = {name: records[name][places] for name in _COLUMNS}
+        columns |= {name: records[name][places, 0].astype(np.int64) for name in ("ip_off", "ip_l4_off")}
+        inner_off = columns["inner_off"].astype(np.int64)
         inner = PacketBatch(
             buffer=batch.buffer,
             offset=batch.offset[places] + inner_off,
-            caplen=np.minimum(batch.caplen[places] - inner_off, records["inner_len"]),
-            wirelen=records["inner_len"].astype(np.int64),
+            caplen=np.minimum(batch.caplen[places] - inner_off, columns["inner_len"]),
+            wirelen=columns["inner_len"],
             ts_ns=batch.ts_ns[places],
             linktype=batch.linktype[places],
             interface=batch.interface[places],
@@ -134,10 +139,10 @@ class CompiledTranslator:
         )
         facts, _ = describe(inner, self._form)
         verdicts = Verdicts(facts)
-        ids = self._identifiers(records, verdicts)
-        starts, lengths = (records[name][:, 0].astype(np.int64) for name in ("ip_off", "ip_l4_off"))
+        ids = self._identifiers(columns["vsid"], verdicts)
+        starts, lengths = columns["ip_off"], columns["ip_l4_off"]
         total = lengths - starts + np.where(ids >= 0, *self._wrapper.header) + facts["length"]
-        for i in np.flatnonzero(verdicts.accepted & ~fits(total, records["pa_family"] == 6)).tolist():
+        for i in np.flatnonzero(verdicts.accepted & ~fits(total, columns["pa_family"] == 6)).tolist():
             verdicts.skip(i, "too-long")
         frame = np.flatnonzero(verdicts.accepted)
         jobs: Any = np.zeros(len(frame), rewrite.JOB).view(np.recarray)
@@ -147,17 +152,17 @@ class CompiledTranslator:
         jobs.ip_at = starts[frame]
         jobs.ident = jobs.tos = -1
         jobs.id = ids[frame]
-        jobs.entropy = self._entropy(records[frame])
+        jobs.entropy = self._entropy(columns["encap"][frame], columns["flow_id"][frame])
         written, unknown = self._wrapper.write(inner, facts, batch.buffer, jobs)
         self._note(facts, frame, unknown)
         skipped, why = verdicts.skipped()
         return written, places[frame], dict(zip(places[skipped].tolist(), why, strict=True))
 
-    def _identifiers(self, records: Records, verdicts: Verdicts) -> Ints:
+    def _identifiers(self, vsids: Ints, verdicts: Verdicts) -> Ints:
         """int64: the new identifier of each frame, -1: none. Frames whose identifier does not fit are skipped."""
         if not self._keyed:
-            return np.full(len(records), -1, np.int64)
-        old, group = np.unique(records["vsid"], return_inverse=True)
+            return np.full(len(vsids), -1, np.int64)
+        old, group = np.unique(vsids, return_inverse=True)
         new = [self._ids.get(vsid, vsid) for vsid in old.tolist()]
         valid = outer.IDENTIFIERS[self._kind]
         fit = [vsid in valid or (old_id < 0 and not self._needs_id) for vsid, old_id in zip(new, old, strict=True)]
@@ -165,13 +170,14 @@ class CompiledTranslator:
             verdicts.skip(i, "id-out-of-range")
         return np.array(new, np.int64)[group]
 
-    def _entropy(self, records: Records) -> Ints:
+    def _entropy(self, encap: npt.NDArray[np.uint8], flow_id: Ints) -> Ints:
         """FlowIDs or source ports, made of the other's field."""
-        flow_id = np.where(records["encap"] == encaps.GRETAP, -1, records["flow_id"])
+        # GRETAP has none; what its records say is the underlay's.
+        flow_id = np.where(encap == encaps.GRETAP, -1, flow_id)
         known = np.maximum(flow_id, 0)
         if self._kind not in outer.PORTS:
             return known & FLOW_ID_MASK
-        return np.where((records["encap"] == encaps.NVGRE) | (flow_id < 0), FIRST_PORT | known, flow_id)
+        return np.where((encap == encaps.NVGRE) | (flow_id < 0), FIRST_PORT | known, flow_id)
 
     def _by_reference(self, batch: PacketBatch, places: Ints, reasons: dict[int, str]) -> tuple[PacketBatch, Ints]:
         """The same by the reference; why frames do not come out is added to `reasons`."""

@@ -1,6 +1,6 @@
 """Decapsulator: one frame -> the tenant's own, and what was around it (docs/encapsulation.md).
 
-    d = Decapsulator(DecodeOptions()).decapsulate(frame)
+    d = Decapsulator().decapsulate(frame)
     d.frame and d.linktype, or d.reason why there is none
 
 The receiving side of an NVE, for all encapsulations that docs/decoding.md knows, nested ones too.
@@ -11,7 +11,7 @@ Limits: fragments of outer packets are not put together here (`reassembly` does 
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from dissectors import anomalies, offsets
 from dissectors.gre import GreKey
@@ -21,10 +21,9 @@ from dissectors.walk_core import Encapsulation as Layer
 from nvgre_inspect.encapsulation.ecn import egress, set_ecn
 from nvgre_inspect.encapsulation.inner_frame import read
 from nvgre_inspect.encapsulation.origin import Origin
-from nvgre_inspect.model.options import DecodeOptions
+from nvgre_inspect.model.options import DecodeOptions, Inner
 
-#: Which layer's payload is wanted: the tenant's, the last one's, or that of the N-th from outside.
-Layers = int | Literal["tenant", "all"]
+DEFAULTS = DecodeOptions()
 #: Longest frame that decoding knows.
 _LONGEST = (1 << 31) - 1
 _HEADERS_MISSING = 1 << anomalies.HEADER_TRUNCATED | 1 << anomalies.HEADER_CUT_BY_SNAPLEN
@@ -60,12 +59,13 @@ class Content(NamedTuple):
 class Decapsulator:
     """Takes headers off frames; every frame by itself.
 
+    `layers` says whose payload comes out; None: `options.inner` does.
     `ecn`: as an endpoint does, outer congestion marks go into the inner header (RFC 6040 section 4.2).
     """
 
-    def __init__(self, options: DecodeOptions, *, layers: Layers = "tenant", ecn: bool = False) -> None:
+    def __init__(self, options: DecodeOptions = DEFAULTS, *, layers: Inner | None = None, ecn: bool = False) -> None:
         self._options = options
-        self._layers = layers
+        self._layers = options.inner if layers is None else layers
         self._ecn = ecn
 
     def decapsulate(
@@ -100,7 +100,7 @@ def walked(frame: bytes, wirelen: int, linktype: int, options: DecodeOptions) ->
     return Walk(frame, min(wirelen, _LONGEST), linktype, cast(GreKey, options.gre_key), options.tables)
 
 
-def find_content(walk: Walk, layers: Layers) -> Content | str:
+def find_content(walk: Walk, layers: Inner) -> Content | str:
     """The frame inside the layer that is wanted, or the reason why there is none, of `reasons.SKIPPED`."""
     index = _find_layer(walk, layers)
     if index is None:
@@ -131,7 +131,7 @@ def origin_of(walk: Walk, layer: Layer) -> Origin:
     return Origin(name, layer.id, ipaddress.ip_address(ip.src), ipaddress.ip_address(ip.dst))
 
 
-def _find_layer(walk: Walk, layers: Layers) -> int | None:
+def _find_layer(walk: Walk, layers: Inner) -> int | None:
     count = len(walk.layers)
     if layers == "tenant":
         index = walk.tenant if walk.tenant >= 0 else count - 1  # no tenant: all of them are mirrors

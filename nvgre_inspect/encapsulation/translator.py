@@ -22,14 +22,13 @@ from dissectors.ipv6 import IPv6
 from dissectors.walk import Walk
 from dissectors.walk_core import Encapsulation as Layer
 from nvgre_inspect.encapsulation import outer
-from nvgre_inspect.encapsulation.decapsulator import find_content, walked
+from nvgre_inspect.encapsulation.decapsulator import DEFAULTS, find_content, walked
+from nvgre_inspect.encapsulation.entropy import FIRST_PORT
 from nvgre_inspect.encapsulation.inner_frame import InnerFrame, read
 from nvgre_inspect.encapsulation.policy import Encapsulation, Kind
 from nvgre_inspect.model.options import DecodeOptions
 
 NO_IDS: Mapping[int, int] = MappingProxyType({})
-_DEFAULT_OPTIONS = DecodeOptions()
-FIRST_PORT = 0xC000
 FLOW_ID_MASK = 0xFF
 
 
@@ -60,7 +59,7 @@ class Translator:
         key: bool = True,
         checksum: bool = False,
         sequence: bool = False,
-        options: DecodeOptions = _DEFAULT_OPTIONS,
+        options: DecodeOptions = DEFAULTS,
     ) -> None:
         self._encapsulation = Encapsulation(kind=kind, port=port, key=key, checksum=checksum, sequence=sequence)
         self._ids = ids
