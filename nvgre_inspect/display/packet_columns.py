@@ -48,6 +48,8 @@ def packet_columns(names: Names, time_style: str, *, narrow: bool) -> Mapping[st
     """
     columns = dict(presented(PACKETS, names, time_style))
     columns["time"] = replace(columns["time"], texts=partial(_times, time_style=time_style, short=narrow))
+    columns["number"] = replace(columns["number"], heading="no.", right=True)
+    columns["protocol"] = replace(columns["protocol"], heading="proto")
     columns["info"] = replace(columns["info"], texts=_infos)
     # Seen so far of the same packet: which tenant it is of says as much as its number.
     columns["vsid"] = replace(columns["vsid"], texts=partial(values.tenants, names=names, with_encap=False))
@@ -58,7 +60,7 @@ def packet_columns(names: Names, time_style: str, *, narrow: bool) -> Mapping[st
             f"outer_{name}",
             f"outer {name}",
             f"Provider address {whose} it was sent; outside any tunnel the packet's own address",
-            (outer, inner),
+            (outer,),
             0,
             False,
             partial(_outer, outer=outer, inner=inner, names=names),

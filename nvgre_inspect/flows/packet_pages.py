@@ -21,6 +21,7 @@ from dissectors.registry import Registry
 from dissectors.stack import Stack, dissect
 from nvgre_inspect.capture.reader import select
 from nvgre_inspect.flows.filter import Filter
+from nvgre_inspect.flows.on_tunnel import carried_by
 from nvgre_inspect.flows.packets import packet_table
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.selected import Selected
@@ -132,6 +133,18 @@ class PacketPages:
         flow = int(self._state.frame_flow[row]) if row >= 0 else -1
         return flow if flow >= 0 else None
 
+    def tunnel_of(self, number: int) -> int | None:
+        """The row of State.tunnels on which that frame was; None: none, or not counted. CaptureError as `page`."""
+        flow = self.flow_of(number)
+        if flow is None:
+            return None
+        placed = self._state.placements[self._state.placements["flow"] == flow]["tunnel"]
+        tunnels = np.unique(placed[placed >= 0]).tolist()
+        if len(tunnels) > 1:
+            _, records = self.decoded(np.array([number], dtype=np.int64))
+            tunnels = [tunnel for tunnel in tunnels if carried_by(self._state, tunnel + 1, records)[0]]
+        return tunnels[0] if tunnels else None
+
     def page(self, numbers: Numbers) -> pd.DataFrame:
         """The rows of these frames, in their order; numbers that were not counted are left out.
 
@@ -159,7 +172,10 @@ class PacketPages:
 
     def dissect(self, number: int) -> Stack:
         """One frame, taken apart for people. Raises as `frame`."""
-        frame = self.frame(number)
+        return self.stack(self.frame(number))
+
+    def stack(self, frame: Frame) -> Stack:
+        """A frame of this capture, taken apart for people."""
         gre_key: Any = self._snapshot.options.gre_key  # DecodeOptions checks that it is one of GRE_KEYS
         return dissect(frame.data, frame.wirelen, frame.linktype, gre_key, self._registry)
 
@@ -182,10 +198,16 @@ class PacketPages:
                 rows = np.flatnonzero(one.wanted)
                 yield Selected(select(one.batch, rows), one.records[rows], one.numbers[rows], mask[rows])
 
-    def matching(self, chosen: Filter, among: Numbers | None = None) -> Iterator[Found]:
+    def matching(
+        self,
+        chosen: Filter | None,
+        among: Numbers | None = None,
+        test: Callable[[npt.NDArray[np.void]], npt.NDArray[np.bool_]] | None = None,
+    ) -> Iterator[Found]:
         """The frames that pass `chosen` as they are found; tells after every few thousand, found or not.
 
-        `among`: only these (numbers that were counted, rising). CaptureError where frames cannot be read again.
+        `among`: only these (numbers that were counted, rising). `test` is asked of their RECORDs as well. CaptureError
+        where frames cannot be read again.
         """
         if among is not None and len(among) == 0:
             return
@@ -194,6 +216,8 @@ class PacketPages:
         done, total = 0, len(self) if among is None else len(among)
         for one in self._by_position(among) if among is not None and sparse else self._in_order(among):
             mask = one.wanted & self._mask(one, chosen, start_ns)
+            if test is not None:
+                mask &= test(one.records)
             done += int(one.wanted.sum())
             yield Found(one.numbers[mask], done, total)
 
