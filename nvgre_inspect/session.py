@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -348,6 +348,10 @@ class Session:
     def decoder(self, inner: Inner = "tenant") -> Decoder:
         """A decoder as the one that `frames` uses, once that has given its first."""
         return self._engine.decoder(inner)
+
+    def decode_options(self, inner: Inner = "tenant") -> DecodeOptions:
+        """What the records of `frames` were made with."""
+        return replace(self._decode_options, inner=inner)
 
     @property
     def uses_kernels(self) -> bool:

@@ -72,7 +72,8 @@ class Output:
     def commit(self) -> None:
         """Finish: flush, close what was opened here and rename it into place."""
         try:
-            self._stream.flush()
+            if not self._stream.closed:
+                self._stream.flush()
             if not self._owned:
                 return
             self._stream.close()
@@ -93,3 +94,22 @@ class Output:
                 self._stream.close()
         if self._beside is not None:
             self._beside.unlink(missing_ok=True)
+
+
+class ShelvedOutput(Output):
+    """An Output to a file that is open only while it is written to: for more files at once than a process may open."""
+
+    def __init__(self, target: Path, *, force: bool = False, inputs: Iterable[str | Path] = ()) -> None:
+        """As Output."""
+        super().__init__(target, force=force, inputs=inputs)
+        self._stream.close()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """As Output."""
+        if self._beside is None:
+            raise CaptureError(f"{self.name} is no regular file")
+        try:
+            with self._beside.open("ab") as stream:
+                stream.write(data)
+        except OSError as error:
+            raise CaptureError(f"{self.name} cannot be written: {error.strerror}") from None

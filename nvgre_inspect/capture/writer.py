@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -47,12 +47,21 @@ _NANOSECONDS = b"\x09"
 _END_OF_OPTIONS = bytes(4)
 
 
+class Comments(NamedTuple):
+    """Comments on the frames of a batch, each different text once."""
+
+    texts: Sequence[str]
+    #: int64 per frame, a row of `texts`; -1: no comment.
+    rows: npt.NDArray[np.int64]
+
+
 class _Writer:
     """What the two formats share: the output, and clearing up."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._closed = False
+        self._scratch = np.empty(0, np.uint8)
         #: Frames written.
         self.frames = 0
 
@@ -67,6 +76,12 @@ class _Writer:
         if not self._closed:
             self._closed = True
             self._output.discard()
+
+    def _room(self, size: int) -> npt.NDArray[np.uint8]:
+        """Memory for records, the same again and again: touching new pages costs as much as filling them."""
+        if len(self._scratch) < size:
+            self._scratch = np.empty(size + size // 4, np.uint8)
+        return self._scratch
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +100,7 @@ class PcapWriter(_Writer):
 
     def __init__(
         self,
-        target: str | Path | BinaryIO,
+        target: str | Path | BinaryIO | Output,
         *,
         linktype: int = 1,
         snaplen: int = STANDARD_SNAPLEN,
@@ -94,7 +109,7 @@ class PcapWriter(_Writer):
         inputs: Iterable[str | Path] = (),
     ) -> None:
         """`inputs` are files that must not be overwritten. Raises CaptureError if `target` cannot be made."""
-        super().__init__(Output(target, force=force, inputs=inputs))
+        super().__init__(_output(target, force=force, inputs=inputs))
         self._snaplen = snaplen or STANDARD_SNAPLEN
         self._factor = 1 if nanoseconds else 1000
         magic = _PCAP_NANO if nanoseconds else 0xA1B2C3D4
@@ -116,9 +131,9 @@ class PcapWriter(_Writer):
         if _kernels_loaded():
             from nvgre_inspect.kernels.walk import emit_pcap
 
-            out = np.empty(int(caplen.sum()) + len(batch) * cf.RECORD_HEADER, np.uint8)
-            emit_pcap(batch.buffer, batch.offset, caplen, wirelen, ts_ns, self._factor, out)
-            self._output.write(out.data)
+            out = self._room(int(caplen.sum()) + len(batch) * cf.RECORD_HEADER)
+            size = emit_pcap(batch.buffer, batch.offset, caplen, wirelen, ts_ns, self._factor, out)
+            self._output.write(out.data[:size])
         else:
             view = batch.buffer.data
             pieces: list[bytes | memoryview] = []
@@ -135,7 +150,7 @@ class PcapngWriter(_Writer):
 
     def __init__(
         self,
-        target: str | Path | BinaryIO,
+        target: str | Path | BinaryIO | Output,
         *,
         application: str = "nvgre-inspect",
         comment: str = "",
@@ -143,7 +158,7 @@ class PcapngWriter(_Writer):
         inputs: Iterable[str | Path] = (),
     ) -> None:
         """`comment` is on the section as a whole; else as `PcapWriter`."""
-        super().__init__(Output(target, force=force, inputs=inputs))
+        super().__init__(_output(target, force=force, inputs=inputs))
         self._snaplens: list[int] = []
         content = struct.pack("<IHHq", _BYTE_ORDER_MAGIC, 1, 0, -1)
         named = [(_OPT_COMMENT, comment), (_SHB_USERAPPL, application)]
@@ -180,7 +195,12 @@ class PcapngWriter(_Writer):
         self._write_block(cf.ENHANCED_PACKET, content + data + padding + options)
         self.frames += 1
 
-    def write_batch(self, batch: PacketBatch, interfaces: Sequence[int] | None = None) -> None:
+    def write_batch(
+        self,
+        batch: PacketBatch,
+        interfaces: Sequence[int] | npt.NDArray[np.int64] | None = None,
+        comments: Comments | None = None,
+    ) -> None:
         """Write all frames of a batch; `interfaces` maps the batch's interface numbers to this file's.
 
         Without `interfaces` they are the same. Raises IndexError for an interface that was not added.
@@ -195,11 +215,15 @@ class PcapngWriter(_Writer):
         if _kernels_loaded():
             from nvgre_inspect.kernels.walk import emit_pcapng
 
-            out = np.zeros(int(((caplen + 3) // 4 * 4).sum()) + len(batch) * (cf.PACKET_DATA + 4), np.uint8)
-            emit_pcapng(batch.buffer, batch.offset, caplen, wirelen, ts_ns, interface, out)
-            self._output.write(out.data)
+            texts, text_at, text_len = _encoded(comments, len(batch))
+            blocks = int(((caplen + 3) // 4 * 4).sum()) + int(text_len.sum()) + len(batch) * (cf.PACKET_DATA + 4)
+            out = self._room(blocks)
+            size = emit_pcapng(
+                batch.buffer, batch.offset, caplen, wirelen, ts_ns, interface, texts, text_at, text_len, out
+            )
+            self._output.write(out.data[:size])
         else:
-            self._output.write(_packet_blocks(batch, caplen, wirelen, ts_ns, interface))
+            self._output.write(_packet_blocks(batch, caplen, wirelen, ts_ns, interface, comments))
         self.frames += len(batch)
 
     def write_statistics(
@@ -223,6 +247,10 @@ class PcapngWriter(_Writer):
         self._output.write(struct.pack("<I", kind) + length + content + length)
 
 
+def _output(target: str | Path | BinaryIO | Output, *, force: bool, inputs: Iterable[str | Path]) -> Output:
+    return target if isinstance(target, Output) else Output(target, force=force, inputs=inputs)
+
+
 def _option(code: int, value: bytes) -> bytes:
     return struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4)
 
@@ -239,18 +267,41 @@ def _packet_blocks(
     wirelen: npt.NDArray[np.int64],
     ts_ns: npt.NDArray[np.int64],
     interface: npt.NDArray[np.int64],
+    comments: Comments | None,
 ) -> bytes:
     """What `kernels.walk.emit_pcapng` writes, without numba."""
     view = batch.buffer.data
     pieces: list[bytes | memoryview] = []
-    columns = (interface.tolist(), ts_ns.tolist(), batch.offset.tolist(), caplen.tolist(), wirelen.tolist())
-    for number, ns, start, captured, wire in zip(*columns, strict=True):
+    # The last of them is for row -1.
+    texts = [*_comment_options(comments), b""]
+    rows = comments.rows.tolist() if comments is not None else [-1] * len(batch)
+    columns = (interface.tolist(), ts_ns.tolist(), batch.offset.tolist(), caplen.tolist(), wirelen.tolist(), rows)
+    for number, ns, start, captured, wire, row in zip(*columns, strict=True):
         padding = -captured % 4
-        length = cf.PACKET_DATA + captured + padding + 4
+        length = cf.PACKET_DATA + captured + padding + len(texts[row]) + 4
         pieces.append(_PACKET.pack(cf.ENHANCED_PACKET, length, number, ns >> 32, ns & _UINT32_MAX, captured, wire))
         pieces.append(view[start : start + captured])
-        pieces.append(bytes(padding) + struct.pack("<I", length))
+        pieces.append(bytes(padding) + texts[row] + struct.pack("<I", length))
     return b"".join(pieces)
+
+
+def _comment_options(comments: Comments | None) -> list[bytes]:
+    """The options of a block for each text."""
+    return [_text_options([(_OPT_COMMENT, text)]) for text in comments.texts] if comments is not None else []
+
+
+def _encoded(
+    comments: Comments | None, frames: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """All options in a row; where those of each frame start, and how long they are."""
+    nothing = np.zeros(frames, np.int64)
+    if comments is None:
+        return np.zeros(1, np.uint8), nothing, nothing
+    options = [*_comment_options(comments), b""]
+    lengths = np.array([len(option) for option in options], np.int64)
+    # A copy, since the kernel is compiled for memory that can be written to.
+    texts = np.frombuffer(b"".join(options) + b"\0", np.uint8).copy()
+    return texts, (np.cumsum(lengths) - lengths)[comments.rows], lengths[comments.rows]
 
 
 def _kernels_loaded() -> bool:

@@ -5,12 +5,24 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 
-from nvgre_inspect.cli import completion, configuration, dissect, export, man, policy, summary, tables, version, view
+from nvgre_inspect.cli import (
+    completion,
+    configuration,
+    decap,
+    dissect,
+    export,
+    man,
+    policy,
+    summary,
+    tables,
+    version,
+    view,
+)
 from nvgre_inspect.cli.arguments import Parser
 from nvgre_inspect.version import __version__
 
 #: The modules that hold commands, in the order in which `--help` lists them.
-MODULES = (view, summary, tables, export, dissect, policy, configuration, completion, man, version)
+MODULES = (view, summary, tables, export, dissect, decap, policy, configuration, completion, man, version)
 #: The command that is meant where none is named: `nvgre-inspect FILE...`.
 DEFAULT = "view"
 
@@ -26,6 +38,7 @@ examples:
   nvgre-inspect flows uplink.pcapng -Y 'vsid == 5001' --sort -bytes
   nvgre-inspect tunnels *.pcap.zst --csv -o tunnels.csv
   tcpdump -w - | nvgre-inspect tenants -
+  nvgre-inspect decap uplink.pcapng -o tenant.pcapng -Y 'vsid == 5001'
   nvgre-inspect export uplink.pcapng -o reports/           one table of flows per tenant
 
 exit codes: 0 done, 1 failed, 2 usage or filter error, 3 part of the input was unreadable, 130 interrupted

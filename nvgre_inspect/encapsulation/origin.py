@@ -17,7 +17,8 @@ from dissectors import encaps
 from nvgre_inspect.encapsulation.policy import Address
 
 _FORM = re.compile(
-    r"(?P<encap>[a-z0-9][a-z0-9-]*)(?: vsid=(?P<vsid>[0-9]{1,10}))?(?: pa=(?P<src>[0-9A-Fa-f:.]+)>(?P<dst>[0-9A-Fa-f:.]+))?"
+    r"(?P<encap>[a-z0-9][a-z0-9-]*)(?: vsid=(?P<vsid>[0-9]{1,10}))?"
+    r"(?: pa=(?P<src>[0-9A-Fa-f:.]+)>(?P<dst>[0-9A-Fa-f:.]+))?"
 )
 _COMMENT = re.compile(r"flowid=([0-9]{1,10})")
 #: Ids are at most 32 bits wide (GRE's key).
@@ -63,7 +64,7 @@ class Origin(NamedTuple):
 
 
 def entropy_comment(entropy: int) -> str:
-    """The comment on a packet whose FlowID, source port or other entropy was taken off; empty for -1: there was none."""
+    """The comment on a packet whose FlowID or source port was taken off; empty for -1: there was none."""
     return f"flowid={entropy}" if entropy >= 0 else ""
 
 

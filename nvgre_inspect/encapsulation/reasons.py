@@ -24,6 +24,7 @@ SKIPPED: dict[str, str] = {
     "congested": "marked as congested outside, and its sender takes no part in ECN (RFC 6040)",
     "incomplete": "fragment of an outer packet of which parts are missing",
     "nested": "a tunnel inside another tunnel",
+    "other-linktype": "of another link type than the output file, which has only one",
     "not-selected": "not selected by the filter",
     "unreadable": "its headers could not be read",
 }
@@ -35,6 +36,8 @@ NOTED: dict[str, str] = {
     "vlan-removed": "VLAN tags were removed",
     "checksum-unknown": "checksum not computed, since the frame was cut",
     "outer-fragments": "fragments of outer packets were put together",
+    "ethernet-added": "bare IP packets that got an Ethernet header, with the outer addresses",
+    "shared-interface": "frames of tunnels beyond the 65,536 that have an interface of their own",
     "replicated": "copies of broadcast and multicast frames",
     "packet-too-big": "answers with ICMP packet too big",
 }

@@ -32,6 +32,7 @@ from nvgre_inspect.kernels.capture_format import (
     SIMPLE_PACKET_DATA,
 )
 from nvgre_inspect.kernels.compiled import jit
+from nvgre_inspect.kernels.copying import copy
 
 _EPB_MIN = PACKET_DATA + 4
 _SPB_MIN = SIMPLE_PACKET_DATA + 4
@@ -167,22 +168,24 @@ def emit_pcap(buf, offset, caplen, wirelen, ts_ns, factor, out):
         _put_u32(out, at + 4, (ts_ns[i] - seconds * 1_000_000_000) // factor)
         _put_u32(out, at + 8, captured)
         _put_u32(out, at + 12, wirelen[i])
-        out[at + 16 : at + 16 + captured] = buf[offset[i] : offset[i] + captured]
+        copy(buf, offset[i], out, at + 16, captured)
         at += 16 + captured
     return at
 
 
 @jit
-def emit_pcapng(buf, offset, caplen, wirelen, ts_ns, interface, out):
-    """Write frames as little-endian enhanced packet blocks of nanosecond interfaces into `out` (zeroed
-    uint8).
+def emit_pcapng(buf, offset, caplen, wirelen, ts_ns, interface, texts, text_at, text_len, out):
+    """Write frames as little-endian enhanced packet blocks of nanosecond interfaces into `out` (uint8).
 
-    `out` holds at least the sum of 32 + captured length rounded up to 4. Returns the number of bytes written.
+    `texts[text_at[i] : text_at[i] + text_len[i]]` are the options of frame i, whole multiples of 4 bytes. `out` holds
+    at least the sum of 32 + captured length rounded up to 4 + options. Returns the number of bytes written.
     """
     at = 0
     for i in range(len(offset)):
         captured = caplen[i]
-        length = _EPB_MIN + (captured + 3) // 4 * 4
+        padded = (captured + 3) // 4 * 4
+        options = text_len[i]
+        length = _EPB_MIN + padded + options
         _put_u32(out, at, ENHANCED_PACKET)
         _put_u32(out, at + 4, length)
         _put_u32(out, at + 8, interface[i])
@@ -190,7 +193,12 @@ def emit_pcapng(buf, offset, caplen, wirelen, ts_ns, interface, out):
         _put_u32(out, at + 16, ts_ns[i])
         _put_u32(out, at + 20, captured)
         _put_u32(out, at + 24, wirelen[i])
-        out[at + 28 : at + 28 + captured] = buf[offset[i] : offset[i] + captured]
-        _put_u32(out, at + length - 4, length)
+        copy(buf, offset[i], out, at + 28, captured)
+        for k in range(captured, padded):
+            out[at + 28 + k] = 0
+        behind = at + 28 + padded
+        for k in range(options):
+            out[behind + k] = texts[text_at[i] + k]
+        _put_u32(out, behind + options, length)
         at += length
     return at

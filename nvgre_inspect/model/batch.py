@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -41,3 +42,32 @@ class PacketBatch:
         """The captured bytes of frame `i`."""
         start = int(self.offset[i])
         return self.buffer[start : start + int(self.caplen[i])].tobytes()
+
+    def at_interfaces(self, interface: npt.NDArray[np.int32]) -> PacketBatch:
+        """The same frames, said to be of these interfaces."""
+        return replace(self, interface=interface)
+
+
+def concatenated(batches: Sequence[PacketBatch]) -> PacketBatch:
+    """The frames of all batches (at least one) one after the other. Nothing is copied if they share their buffer."""
+    buffers: list[npt.NDArray[np.uint8]] = []
+    starts: list[int] = []
+    for batch in batches:
+        at = 0
+        for buffer in buffers:
+            if buffer is batch.buffer:
+                break
+            at += len(buffer)
+        else:
+            buffers.append(batch.buffer)
+        starts.append(at)
+    return PacketBatch(
+        buffers[0] if len(buffers) == 1 else np.concatenate(buffers),
+        np.concatenate([batch.offset + start for batch, start in zip(batches, starts, strict=True)]),
+        np.concatenate([batch.caplen for batch in batches]),
+        np.concatenate([batch.wirelen for batch in batches]),
+        np.concatenate([batch.ts_ns for batch in batches]),
+        np.concatenate([batch.linktype for batch in batches]),
+        np.concatenate([batch.interface for batch in batches]),
+        np.concatenate([batch.position for batch in batches]),
+    )
