@@ -55,12 +55,19 @@ def presented(table: Table, names: Names, time_style: str) -> Mapping[str, Prese
     return {column.name: column for column in _all(table, names, time_style)}
 
 
+#: Ranks up to this are alike: such columns stay in the table's order, the others follow by their rank.
+_FOREMOST = 2
+#: Says what a row is, so it stays where the table has it.
+_IN_PLACE = {"encap"}
+
+
 def usual(columns: Mapping[str, Presented]) -> list[str]:
-    """The names of those that are shown unless somebody chooses others."""
+    """The names of those that are shown unless somebody chooses others, the most important on the left."""
     together = {name for column in columns.values() if len(column.columns) > 1 for name in column.columns}
     if "tenant" in columns:
         together.add("name")
-    return [name for name, column in columns.items() if column.rank and name not in together]
+    names = [name for name, column in columns.items() if column.rank and name not in together]
+    return sorted(names, key=lambda name: _FOREMOST if name in _IN_PLACE else max(columns[name].rank, _FOREMOST))
 
 
 def _all(table: Table, names: Names, time_style: str) -> Iterator[Presented]:

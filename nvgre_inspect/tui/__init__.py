@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 
 #: How long the thread that reads is waited for at the end; a silent pipe may hold it for ever.
 _PATIENCE_SECONDS = 2.0
+#: While another thread computes in Python, drawing waits this long each time it has waited for anything; a repaint does
+#: so some twenty times. The default of 5 ms makes that 0.1 s.
+_SWITCH_SECONDS = 0.0005
 
 
 def run_app(files: Sequence[str], options: SessionOptions, settings: Config) -> InspectApp:
@@ -22,16 +27,23 @@ def run_app(files: Sequence[str], options: SessionOptions, settings: Config) -> 
     """
     from nvgre_inspect.session import open_session
     from nvgre_inspect.tui import terminal
-    from nvgre_inspect.tui.app import InspectApp
+    from nvgre_inspect.tui.loading import Loader, first_look
 
     def tell(progress: Progress) -> None:
-        app.loader.tell(progress)
+        loader.tell(progress)
 
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with open_session(files, options=options, progress=tell) as session:
         if "-" in files:
             terminal.take_keys()
-        app = InspectApp(session, settings, files)
-        app.run(mouse=settings.tui.mouse)
-        app.loader.cancel()
-        app.loader.wait(_PATIENCE_SECONDS)
+        loader = Loader(session, partial(first_look, files, options))
+        loader.start()
+        try:
+            from nvgre_inspect.tui.app import InspectApp
+
+            app = InspectApp(session, settings, files, loader)
+            app.run(mouse=settings.tui.mouse)
+        finally:
+            loader.cancel()
+            loader.wait(_PATIENCE_SECONDS)
     return app

@@ -16,7 +16,8 @@ from textual.binding import BindingType
 
 from nvgre_inspect.actions import Context
 from nvgre_inspect.config import TIME_CHOICES, Config
-from nvgre_inspect.display.text import amount, clock, escape
+from nvgre_inspect.display.progress import Compiling, describe
+from nvgre_inspect.display.text import escape
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.session import Progress, Session
 from nvgre_inspect.tui.commands import CommandedApp
@@ -25,9 +26,8 @@ from nvgre_inspect.tui.keymap import bindings
 from nvgre_inspect.tui.loading import Loader
 from nvgre_inspect.tui.messages import Loaded, Loading, SnapshotTaken
 from nvgre_inspect.tui.scope import Kind, Scope, Step
-from nvgre_inspect.tui.screens import registry
+from nvgre_inspect.tui.screens import SCREENS, import_all, screen_class
 from nvgre_inspect.tui.screens.base import InspectScreen
-from nvgre_inspect.tui.screens.rows import RowsScreen
 from nvgre_inspect.tui.theme import install
 
 #: Places that `back` can return to.
@@ -51,11 +51,12 @@ class InspectApp(CommandedApp):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.APP)
 
-    def __init__(self, session: Session, settings: Config, files: Sequence[str]) -> None:
-        """`session` is open and was not read yet; `files` are its inputs as the user named them."""
+    def __init__(self, session: Session, settings: Config, files: Sequence[str], loader: Loader | None = None) -> None:
+        """`session` is open; `files` are its inputs as the user named them. `loader` reads it; None: one of its own."""
         super().__init__(settings.keys)
         self.session = session
         self.settings = settings
+        self.files = tuple(files)
         self.source_name = _source_name(files)
         self.snapshot: Snapshot | None = None
         self.scope = Scope()
@@ -66,7 +67,8 @@ class InspectApp(CommandedApp):
         self.history = History()
         #: Whether tables stay at their newest row.
         self.following = False
-        self.loader = Loader(session, self.post_message, self._wanted)
+        self.loader = loader or Loader(session)
+        self._compiling = Compiling()
         self._screens: dict[str, InspectScreen] = {}
         self._current = ""
         self._places: deque[Place] = deque(maxlen=_PLACES)
@@ -74,11 +76,9 @@ class InspectApp(CommandedApp):
     async def on_mount(self) -> None:
         """Show the first screen and begin to read."""
         install(self, self.settings.tui.theme)
-        for name, kind in registry().items():
-            self._screens[name] = kind()
-            self.install_screen(self._screens[name], name)
-        self._current = next(iter(self._screens))
-        await self.push_screen(self._current)
+        self._current = next(iter(SCREENS))
+        await self.push_screen(self.current)
+        self.loader.attach(self.post_message, self._wanted)
         self.loader.start()
 
     # --- reading -----------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class InspectApp(CommandedApp):
         """How far reading is: `42 %  1,203,000 packets/s  3 s left`; empty when all was read."""
         if not self.loading or self.progress is None:
             return ""
-        return describe(self.progress) + (" (paused)" if self.loader.paused else "")
+        return describe(self.progress, self._compiling.seconds) + ("  (paused)" if self.loader.paused else "")
 
     @property
     def notices(self) -> list[str]:
@@ -112,6 +112,7 @@ class InspectApp(CommandedApp):
     def on_loading(self, message: Loading) -> None:
         """Reading came further."""
         self.progress = message.progress
+        self._compiling(message.progress)
         self.current.show_header()
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
@@ -126,6 +127,7 @@ class InspectApp(CommandedApp):
             self.snapshot = message.snapshot
         self.current.missed_something()
         self.current.catch_up()
+        self.run_worker(import_all, thread=True, group="imports")
 
     def action_cancel_loading(self) -> None:
         """Read no further."""
@@ -151,15 +153,22 @@ class InspectApp(CommandedApp):
     @property
     def current(self) -> InspectScreen:
         """The main screen that is shown, perhaps with a dialog over it."""
-        return self._screens[self._current]
+        return self._screen(self._current)
 
     def has_screen(self, name: str) -> bool:
         """Whether there is a screen of that name."""
-        return name in self._screens
+        return name in SCREENS
+
+    def _screen(self, name: str) -> InspectScreen:
+        """The screen of that name, made when it is first shown: that of the start is all that has to be imported."""
+        if name not in self._screens:
+            self._screens[name] = screen_class(name)()
+            self.install_screen(self._screens[name], name)
+        return self._screens[name]
 
     def go(self, name: str, scope: Scope | None = None) -> None:
         """Go on to the screen of that name, with another scope if one is given."""
-        if name not in self._screens:
+        if name not in SCREENS:
             self.notify(f"{name.replace('_', ' ')} comes later", severity="warning", timeout=3)
             return
         self._places.append(Place(self._current, self.scope, self.current.remember()))
@@ -177,7 +186,7 @@ class InspectApp(CommandedApp):
         self.scope = scope
         if name != self._current:
             self._current = name
-            self.switch_screen(name)
+            self.switch_screen(self.current)
         self.current.recall(memory)
         self.current.catch_up()
 
@@ -227,8 +236,9 @@ class InspectApp(CommandedApp):
 
     def select(self, key: Hashable) -> None:
         """Put the cursor of the screen that is shown on the row with that key, if it has rows."""
-        if isinstance(self.current, RowsScreen):
-            self.current.table.select(key)
+        select = getattr(self.current, "select", None)
+        if select is not None:
+            select(key)
 
     async def action_quit(self) -> None:
         """Back; at the beginning out."""
@@ -238,23 +248,6 @@ class InspectApp(CommandedApp):
     def action_quit_now(self) -> None:
         """Out, from anywhere."""
         self.exit()
-
-
-def describe(progress: Progress) -> str:
-    """`reading 42 %  1,203,000 packets/s  3 s left`, without what is not known."""
-    if progress.activity != "reading":
-        return f"{progress.activity} for this machine, once: some seconds"
-    parts = ["reading"]
-    total = progress.total_bytes
-    parts.append(
-        f"{min(progress.bytes_read / total, 1.0):.0%}".replace("%", " %") if total else amount(progress.bytes_read)
-    )
-    if progress.elapsed_s > 0:
-        parts.append(f"{progress.packets / progress.elapsed_s:,.0f} packets/s")
-        if total and progress.bytes_read:
-            left = (total - progress.bytes_read) * progress.elapsed_s / progress.bytes_read
-            parts.append(f"{clock(max(left, 0.0))} left")
-    return "  ".join(parts)
 
 
 def _source_name(files: Sequence[str]) -> str:

@@ -1,53 +1,75 @@
 """Loader: reads the session's input in a thread of its own and tells the app how far it came.
 
-The thread is the only one that reads and that takes Snapshots while there is something to read. It builds the tables
-that the screens show as well, so that the UI's thread never does. It is a daemon: a silent pipe may keep it waiting
-for ever, and quitting must not wait with it.
+The thread is the only one that reads on and takes Snapshots while there is something to read. It builds the tables that
+the screens show as well, so that the UI's thread never does. It is a daemon: a silent pipe may keep it waiting for
+ever, and quitting must not wait with it.
+
+It starts before there is an app: Textual is imported meanwhile. What it has to tell then is kept until `attach`.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from textual.message import Message
-
+from nvgre_inspect.capture import CaptureError
 from nvgre_inspect.display.states import encrypted
-from nvgre_inspect.model.snapshot import Snapshot
-from nvgre_inspect.session import Progress, Session
-from nvgre_inspect.tui.messages import Loaded, Loading, SnapshotTaken
+from nvgre_inspect.session import Progress, Session, SessionOptions, UsageError, open_session
+
+if TYPE_CHECKING:
+    from textual.message import Message
+
+    from nvgre_inspect.model.snapshot import Snapshot
 
 #: Snapshots are taken at most this often, and cost at most a quarter of the time.
 INTERVAL_SECONDS = 0.25
 _SHARE = 4
 #: How often progress is told.
 _PROGRESS_SECONDS = 0.1
+#: The first look: so many frames (0.1 s), of inputs of at least so many bytes. Smaller ones are read as fast.
+_FIRST_FRAMES = 1_000
+_FIRST_BYTES = 4_000_000
+#: Tables that the first screen shows.
+_FIRST_TABLES = ("captures", "tenants", "tunnels", "timeline", "findings")
+
+Post = Callable[["Message"], object]
 
 
 class Loader:
     """One reading of one session."""
 
-    def __init__(
-        self, session: Session, post: Callable[[Message], object], wanted: Callable[[], Iterable[str]]
-    ) -> None:
-        """`post` is called from the thread; `wanted` gives the names of the tables to build with each Snapshot."""
+    def __init__(self, session: Session, first_look: Callable[[], Snapshot | None] = lambda: None) -> None:
+        """`session` is open and was not read yet. `first_look` gives something to show before that."""
         self._session = session
-        self._post = post
-        self._wanted = wanted
+        self._first_look = first_look
+        self._wanted: Callable[[], Iterable[str]] = lambda: _FIRST_TABLES
+        self._post: Post | None = None
+        self._held: list[Message] = []
+        self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._paused = threading.Event()
         self._thread = threading.Thread(target=self._work, name="nvgre-inspect-load", daemon=True)
         self._told = float("-inf")
 
     def start(self) -> None:
-        """Begin to read."""
-        self._thread.start()
+        """Begin to read, if that was not done yet."""
+        if self._thread.ident is None:
+            self._thread.start()
 
-    @property
-    def running(self) -> bool:
-        """Whether there is more to read."""
-        return self._thread.is_alive()
+    def attach(self, post: Post, wanted: Callable[[], Iterable[str]]) -> None:
+        """Tell `post` everything from now on, and what there was to tell before. `wanted` gives the names of the tables
+        to build with each Snapshot. Both are called in the thread that reads.
+        """
+        with self._lock:
+            self._wanted = wanted
+            self._post = post
+            for message in self._held:
+                post(message)
+            self._held.clear()
 
     @property
     def paused(self) -> bool:
@@ -67,39 +89,52 @@ class Loader:
 
     def wait(self, seconds: float) -> bool:
         """Wait until the thread has ended; whether it has."""
-        if self._thread.ident is not None:  # it was started
+        if self._thread.ident is not None:
             self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def tell(self, progress: Progress) -> None:
         """What the session reports; called in the thread that reads."""
+        from nvgre_inspect.tui.messages import Loading
+
         now = time.monotonic()
         if progress.activity != "reading" or now - self._told >= _PROGRESS_SECONDS:
             self._told = now
-            self._post(Loading(progress))
+            self._say(Loading(progress))
+
+    def _say(self, message: Message) -> None:
+        with self._lock:
+            if self._post is None:
+                self._held.append(message)
+            else:
+                self._post(message)
 
     def _work(self) -> None:
-        from nvgre_inspect.capture import CaptureError
-        from nvgre_inspect.session import UsageError
+        from nvgre_inspect.tui.messages import Loaded, SnapshotTaken
 
         error: Exception | None = None
         try:
+            first = self._first_look()
+            if first is not None:
+                self._say(SnapshotTaken(first))
             self._read()
         except (CaptureError, UsageError, OSError, MemoryError) as reason:
             error = reason
         last = self._last()
         hidden = None if last is None else encrypted(last.state)
         notes = ([hidden] if hidden else []) + self._session.notes
-        self._post(Loaded(last, self._cancelled.is_set(), error, tuple(self._session.damage), tuple(notes)))
+        self._say(Loaded(last, self._cancelled.is_set(), error, tuple(self._session.damage), tuple(notes)))
 
     def _read(self) -> None:
+        from nvgre_inspect.tui.messages import SnapshotTaken
+
         next_at = time.monotonic()
         for _ in self._session.steps():
             if self._cancelled.is_set():
                 return
             began = time.monotonic()
             if began >= next_at and not self._paused.is_set():
-                self._post(SnapshotTaken(self._take()))
+                self._say(SnapshotTaken(self._take()))
                 spent = time.monotonic() - began
                 next_at = began + spent + max(INTERVAL_SECONDS, (_SHARE - 1) * spent)
 
@@ -114,3 +149,23 @@ class Loader:
             return self._take()
         except RuntimeError:  # nothing was read at all
             return None
+
+
+def first_look(files: Sequence[str], options: SessionOptions) -> Snapshot | None:
+    """The tables of the first frames alone, decoded without kernels, whose loading takes a second.
+
+    None where it would not help (small inputs) or nothing could be opened twice (pipes). Raises what `open_session`
+    does.
+    """
+    paths = [Path(name) for name in files]
+    if "-" in files or not all(path.is_file() for path in paths):
+        return None
+    if sum(path.stat().st_size for path in paths) < _FIRST_BYTES:
+        return None
+    count = min(options.count or _FIRST_FRAMES, _FIRST_FRAMES)
+    with open_session(files, options=replace(options, count=count, engine="reference", spool=False)) as session:
+        session.read()
+        snapshot = session.snapshot()
+        for name in _FIRST_TABLES:
+            snapshot.table(name)
+        return snapshot

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nvgre_inspect.tui.screens.base import InspectScreen
 
-#: Name -> class; the modules have the names of the screens. The first one is shown at the start.
+#: Name, which is the module's, -> class. The first one is shown at the start.
 _CLASSES = {
     "overview": "OverviewScreen",
     "tenants": "TenantsScreen",
@@ -20,13 +20,16 @@ _CLASSES = {
     "flow_detail": "FlowDetailScreen",
     "tunnel_detail": "TunnelDetailScreen",
 }
+SCREENS = {name: kind for name, kind in _CLASSES.items() if find_spec(f"{__name__}.{name}") is not None}
 
 
-def registry() -> dict[str, type[InspectScreen]]:
-    """The screens by name, in the order of their keys."""
-    found = {}
-    for name, kind in _CLASSES.items():
-        module = f"{__name__}.{name}"
-        if find_spec(module) is not None:
-            found[name] = getattr(import_module(module), kind)
-    return found
+def screen_class(name: str) -> type[InspectScreen]:
+    """The screen of that name. KeyError if there is none."""
+    kind: type[InspectScreen] = getattr(import_module(f"{__name__}.{name}"), SCREENS[name])
+    return kind
+
+
+def import_all() -> None:
+    """Have all screens at hand; for a thread with nothing better to do."""
+    for name in SCREENS:
+        import_module(f"{__name__}.{name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -26,9 +27,11 @@ from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.tui.latest import Latest
 from nvgre_inspect.tui.messages import MatchFound, Selection, ValuesFound
+from nvgre_inspect.tui.row_sharing import packets_of, rows_of, texts_of
 from nvgre_inspect.tui.screens.base import InspectScreen
 from nvgre_inspect.tui.screens.columns import ColumnsDialog
 from nvgre_inspect.tui.screens.search import SearchDialog
+from nvgre_inspect.tui.sharing import Copyable, Packets, Rows
 from nvgre_inspect.tui.theme import style
 from nvgre_inspect.tui.widgets.filter_bar import FilterBar
 from nvgre_inspect.tui.widgets.table import FrameTable, View
@@ -312,6 +315,24 @@ class RowsScreen(InspectScreen):
         name = self.table.cell_column
         return Selection(self.TABLE, keys, name, self.value(name))
 
+    # --- what leaves -------------------------------------------------------------------------------------------------
+
+    def rows_to_export(self) -> Rows | None:
+        """The marked rows, else all that are shown, in their order."""
+        return rows_of(self.TABLE, self.table)
+
+    def packets_to_save(self) -> Packets | None:
+        """Those of the selected rows."""
+        selected, snapshot = self.selection(), self.app.snapshot
+        if selected is None or snapshot is None:
+            return None
+        return packets_of(self.TABLE, selected.keys, snapshot, self.app.session.pages(snapshot))
+
+    def copyables(self) -> list[Copyable]:
+        """The cell under the cursor, the selected rows, the filter."""
+        selected = self.selection()
+        return [] if selected is None else texts_of(self.TABLE, self.table, selected.keys, self.filter_text)
+
     def remember(self) -> Stand:
         """Filter, cursor, marks."""
         return Stand(self.filter_text, self.table.view())
@@ -325,6 +346,10 @@ class RowsScreen(InspectScreen):
             self.bar.show_applied(stand.filter)
             self.bar.set_class(bool(stand.filter), "-used")
         self.missed_something()
+
+    def select(self, key: Hashable) -> None:
+        """Put the cursor on the row with that key, as soon as it is shown."""
+        self.table.select(key)
 
     def value(self, name: str) -> Any:
         """The value of a column in the row under the cursor."""

@@ -3,7 +3,8 @@
 import io
 from dataclasses import dataclass
 
-from nvgre_inspect.cli.progress import ProgressLine, describe
+from nvgre_inspect.cli.progress import ProgressLine
+from nvgre_inspect.display.progress import describe
 
 
 @dataclass
