@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from nvgre_inspect.actions import Context
+from nvgre_inspect.tui import sharing
 from nvgre_inspect.tui.keymap import bindings
 from nvgre_inspect.tui.messages import Selection
 from nvgre_inspect.tui.scope import SEPARATOR, Scope
@@ -18,6 +19,7 @@ from nvgre_inspect.tui.scope import SEPARATOR, Scope
 if TYPE_CHECKING:
     from nvgre_inspect.model.snapshot import Snapshot
     from nvgre_inspect.tui.app import InspectApp
+    from nvgre_inspect.tui.sharing import Copyable, Packets, Rows
 
 
 class InspectScreen(Screen[None]):
@@ -80,6 +82,18 @@ class InspectScreen(Screen[None]):
     def selection(self) -> Selection | None:
         """What is selected, for pivots, export and copy; None: nothing is."""
         return None
+
+    def rows_to_export(self) -> Rows | None:
+        """The rows that `export` writes; None: there are none."""
+        return None
+
+    def packets_to_save(self) -> Packets | None:
+        """The packets that `save_packets` writes; None: there are none."""
+        return None
+
+    def copyables(self) -> list[Copyable]:
+        """The texts that `copy` offers, the likeliest first."""
+        return []
 
     def remember(self) -> Any:
         """Where the screen stands: given to `recall` when somebody comes back to this place."""
@@ -146,6 +160,26 @@ class InspectScreen(Screen[None]):
     def action_drill_down(self) -> None:
         """What is selected, in detail."""
         self.explain("nothing is selected here")
+
+    def action_export(self) -> None:
+        """The rows to a file."""
+        sharing.export(self)
+
+    def action_save_packets(self) -> None:
+        """The packets to a capture file."""
+        sharing.save_packets(self)
+
+    def action_copy(self) -> None:
+        """A text to the clipboard."""
+        sharing.copy_something(self)
+
+    def on_shared(self, message: sharing.Shared) -> None:
+        """What was asked for is written, or cannot be."""
+        if message.failed:
+            self.show_status("")
+            self.explain(message.sentence)
+        else:
+            self.show_status(message.sentence)
 
     def explain(self, sentence: str) -> None:
         """Say why a key did nothing."""
