@@ -12,6 +12,7 @@ from dissectors import encaps as E
 from dissectors import offsets as O
 from nvgre_inspect.kernels.checksum import folded, summed
 from nvgre_inspect.kernels.compiled import inner, jit
+from nvgre_inspect.kernels.copying import copy
 from nvgre_inspect.kernels.headers import u8, u16
 
 JOB = np.dtype(
@@ -60,20 +61,17 @@ def wrap(buf, offset, facts, prefixes, jobs, options, out, out_offset, out_caple
         header = int64(o.header)
         captured = int64(f.captured)
         length = int64(f.length)
-        for k in range(size):
-            out[at + k] = prefixes[job.prefix + k]
+        copy(prefixes, int64(job.prefix), out, at, size)
         ip = at + int64(job.ip_at)
         l4 = at + size
         begin = l4 + header
         start = offset[job.frame] + int64(f.start)
         if f.tags:
-            for k in range(min(12, captured)):
-                out[begin + k] = buf[start + k]
-            skip = int64(f.tags)
-            for k in range(12, captured):
-                out[begin + k] = buf[start + skip + k]
+            macs = min(O.ETH_TYPE, captured)
+            copy(buf, start, out, begin, macs)
+            copy(buf, start + macs + int64(f.tags), out, begin + macs, captured - macs)
         else:
-            out[begin : begin + captured] = buf[start : start + captured]
+            copy(buf, start, out, begin, captured)
         _put_tunnel(out, l4, o, job, int64(f.version), length)
         _finish_ip(out, ip, l4, l4 - ip + header + length, job, _protocol(int64(o.kind), int64(f.version)))
         if not _put_checksum(out, ip, l4, o, header + length, captured == length):
