@@ -78,7 +78,7 @@ class InnerFrame:
         return self._address("dst", offsets.ARP_TPA)
 
     def without_tags(self) -> InnerFrame:
-        """The frame as RFC 7637 section 3.2.1 wants it. Not for one that is cut inside its tags."""
+        """The frame as RFC 7637 section 3.3 wants it. Not for one that is cut inside its tags."""
         if not self.tags:
             return self
         gone = self.tags * offsets.VLAN_LEN

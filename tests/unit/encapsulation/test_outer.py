@@ -165,7 +165,7 @@ def test_fits(family: int, longest: int) -> None:
 
 
 def test_identifiers() -> None:
-    """RFC 7637 section 3.2: VSIDs below 0x1000 are reserved, 0xFFFFFF is for NVEs among themselves."""
+    """RFC 7637 section 3.4: VSIDs below 0x1000 are reserved, 0xFFFFFF is for NVEs among themselves."""
     vsids = outer.IDENTIFIERS["nvgre"]
     assert (0x1000 in vsids, 0xFFFFFE in vsids, 0xFFF in vsids, 0xFFFFFF in vsids) == (True, True, False, False)
     assert 15 not in outer.IDENTIFIERS["mpls-in-gre"]
