@@ -29,11 +29,11 @@ def run_app(files: Sequence[str], options: SessionOptions, settings: Config) -> 
     from nvgre_inspect.tui import terminal
     from nvgre_inspect.tui.loading import Loader, first_look
 
-    def tell(progress: Progress) -> None:
-        loader.tell(progress)
+    def report(progress: Progress) -> None:
+        loader.report(progress)
 
     sys.setswitchinterval(_SWITCH_SECONDS)
-    with open_session(files, options=options, progress=tell) as session:
+    with open_session(files, options=options, progress=report) as session:
         if "-" in files:
             terminal.take_keys()
         loader = Loader(session, partial(first_look, files, options))

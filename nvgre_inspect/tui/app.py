@@ -23,7 +23,7 @@ from nvgre_inspect.session import Progress, Session
 from nvgre_inspect.tui.commands import CommandedApp
 from nvgre_inspect.tui.history import History
 from nvgre_inspect.tui.keymap import bindings
-from nvgre_inspect.tui.loading import Loader
+from nvgre_inspect.tui.loading import Event, Loader, Outcome
 from nvgre_inspect.tui.messages import Loaded, Loading, SnapshotTaken
 from nvgre_inspect.tui.scope import Kind, Scope, Step
 from nvgre_inspect.tui.screens import SCREENS, import_all, screen_class
@@ -61,7 +61,7 @@ class InspectApp(CommandedApp):
         self.snapshot: Snapshot | None = None
         self.scope = Scope()
         self.progress: Progress | None = None
-        self.outcome: Loaded | None = None
+        self.outcome: Outcome | None = None
         self.time_style = settings.options.time
         #: Filters that were applied before, for all filter bars.
         self.history = History()
@@ -78,8 +78,12 @@ class InspectApp(CommandedApp):
         install(self, self.settings.tui.theme)
         self._current = next(iter(SCREENS))
         await self.push_screen(self.current)
-        self.loader.attach(self.post_message, self._wanted)
+        self.loader.attach(self._tell, self._wanted)
         self.loader.start()
+
+    def on_unmount(self) -> None:
+        """The app goes; the thread that reads may have something to tell still."""
+        self.loader.detach()
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -87,6 +91,15 @@ class InspectApp(CommandedApp):
     def loading(self) -> bool:
         """Whether there is more to read."""
         return self.outcome is None
+
+    def _tell(self, event: Event) -> None:
+        """Called from the thread that reads."""
+        if isinstance(event, Snapshot):
+            self.post_message(SnapshotTaken(event))
+        elif isinstance(event, Outcome):
+            self.post_message(Loaded(event))
+        else:
+            self.post_message(Loading(event))
 
     def _wanted(self) -> Iterable[str]:
         """Called from the thread that reads."""
@@ -122,9 +135,9 @@ class InspectApp(CommandedApp):
 
     def on_loaded(self, message: Loaded) -> None:
         """All was read, or what could be."""
-        self.outcome = message
-        if message.snapshot is not None:
-            self.snapshot = message.snapshot
+        self.outcome = message.outcome
+        if message.outcome.snapshot is not None:
+            self.snapshot = message.outcome.snapshot
         self.current.missed_something()
         self.current.catch_up()
         self.run_worker(import_all, thread=True, group="imports")

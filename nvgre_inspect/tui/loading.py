@@ -4,7 +4,8 @@ The thread is the only one that reads on and takes Snapshots while there is some
 the screens show as well, so that the UI's thread never does. It is a daemon: a silent pipe may keep it waiting for
 ever, and quitting must not wait with it.
 
-It starts before there is an app: Textual is imported meanwhile. What it has to tell then is kept until `attach`.
+It starts before there is an app: Textual is imported meanwhile (so it must not be imported here: two threads that
+import the same modules from different ends get them half made). What it has to tell then is kept until `attach`.
 """
 
 from __future__ import annotations
@@ -12,17 +13,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from nvgre_inspect.capture import CaptureError
 from nvgre_inspect.display.states import encrypted
 from nvgre_inspect.session import Progress, Session, SessionOptions, UsageError, open_session
 
 if TYPE_CHECKING:
-    from textual.message import Message
-
     from nvgre_inspect.model.snapshot import Snapshot
 
 #: Snapshots are taken at most this often, and cost at most a quarter of the time.
@@ -36,7 +35,21 @@ _FIRST_BYTES = 4_000_000
 #: Tables that the first screen shows.
 _FIRST_TABLES = ("captures", "tenants", "tunnels", "timeline", "findings")
 
-Post = Callable[["Message"], object]
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How reading ended: all was read, or it was cancelled, or `error` says why not."""
+
+    snapshot: Snapshot | None
+    cancelled: bool = False
+    error: Exception | None = None
+    #: Why parts of the input could not be read, and what else to know of it, a sentence each; not escaped.
+    damage: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Event: TypeAlias = "Progress | Snapshot | Outcome"
+Tell = Callable[[Event], object]
 
 
 class Loader:
@@ -47,8 +60,8 @@ class Loader:
         self._session = session
         self._first_look = first_look
         self._wanted: Callable[[], Iterable[str]] = lambda: _FIRST_TABLES
-        self._post: Post | None = None
-        self._held: list[Message] = []
+        self._tell: Tell | None = None
+        self._held: list[Event] = []
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._paused = threading.Event()
@@ -60,16 +73,21 @@ class Loader:
         if self._thread.ident is None:
             self._thread.start()
 
-    def attach(self, post: Post, wanted: Callable[[], Iterable[str]]) -> None:
-        """Tell `post` everything from now on, and what there was to tell before. `wanted` gives the names of the tables
-        to build with each Snapshot. Both are called in the thread that reads.
+    def attach(self, tell: Tell, wanted: Callable[[], Iterable[str]]) -> None:
+        """Tell everything from now on, and what there was to tell before: Progress, Snapshots, in the end the Outcome.
+        `wanted` gives the names of the tables to build with each Snapshot. Both are called in the thread that reads.
         """
         with self._lock:
             self._wanted = wanted
-            self._post = post
-            for message in self._held:
-                post(message)
+            self._tell = tell
+            for event in self._held:
+                tell(event)
             self._held.clear()
+
+    def detach(self) -> None:
+        """Tell nobody any more; when this returns, nobody is being told."""
+        with self._lock:
+            self._tell = _nobody
 
     @property
     def paused(self) -> bool:
@@ -93,48 +111,42 @@ class Loader:
             self._thread.join(seconds)
         return not self._thread.is_alive()
 
-    def tell(self, progress: Progress) -> None:
+    def report(self, progress: Progress) -> None:
         """What the session reports; called in the thread that reads."""
-        from nvgre_inspect.tui.messages import Loading
-
         now = time.monotonic()
         if progress.activity != "reading" or now - self._told >= _PROGRESS_SECONDS:
             self._told = now
-            self._say(Loading(progress))
+            self._say(progress)
 
-    def _say(self, message: Message) -> None:
+    def _say(self, event: Event) -> None:
         with self._lock:
-            if self._post is None:
-                self._held.append(message)
+            if self._tell is None:
+                self._held.append(event)
             else:
-                self._post(message)
+                self._tell(event)
 
     def _work(self) -> None:
-        from nvgre_inspect.tui.messages import Loaded, SnapshotTaken
-
         error: Exception | None = None
         try:
             first = self._first_look()
             if first is not None:
-                self._say(SnapshotTaken(first))
+                self._say(first)
             self._read()
         except (CaptureError, UsageError, OSError, MemoryError) as reason:
             error = reason
         last = self._last()
         hidden = None if last is None else encrypted(last.state)
         notes = ([hidden] if hidden else []) + self._session.notes
-        self._say(Loaded(last, self._cancelled.is_set(), error, tuple(self._session.damage), tuple(notes)))
+        self._say(Outcome(last, self._cancelled.is_set(), error, tuple(self._session.damage), tuple(notes)))
 
     def _read(self) -> None:
-        from nvgre_inspect.tui.messages import SnapshotTaken
-
         next_at = time.monotonic()
         for _ in self._session.steps():
             if self._cancelled.is_set():
                 return
             began = time.monotonic()
             if began >= next_at and not self._paused.is_set():
-                self._say(SnapshotTaken(self._take()))
+                self._say(self._take())
                 spent = time.monotonic() - began
                 next_at = began + spent + max(INTERVAL_SECONDS, (_SHARE - 1) * spent)
 
@@ -149,6 +161,10 @@ class Loader:
             return self._take()
         except RuntimeError:  # nothing was read at all
             return None
+
+
+def _nobody(_event: Event) -> None:
+    """Hears, and does nothing."""
 
 
 def first_look(files: Sequence[str], options: SessionOptions) -> Snapshot | None:

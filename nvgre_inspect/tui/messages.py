@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nvgre_inspect.flows.filter.present import Values
     from nvgre_inspect.model.snapshot import Snapshot
     from nvgre_inspect.session import Progress
+    from nvgre_inspect.tui.loading import Outcome
 
 
 @dataclass
@@ -37,14 +38,9 @@ class SnapshotTaken(Message):
 
 @dataclass
 class Loaded(Message):
-    """Reading has ended: all was read, or it was cancelled, or `error` says why not."""
+    """Reading has ended."""
 
-    snapshot: Snapshot | None
-    cancelled: bool = False
-    error: Exception | None = None
-    #: Why parts of the input could not be read, and what else to know of it, a sentence each; not escaped.
-    damage: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    outcome: Outcome
 
 
 @dataclass
