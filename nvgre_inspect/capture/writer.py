@@ -10,6 +10,7 @@ length on the wire is never below the captured one.
 
 from __future__ import annotations
 
+import functools
 import struct
 import sys
 from collections.abc import Iterable, Sequence
@@ -287,7 +288,13 @@ def _packet_blocks(
 
 def _comment_options(comments: Comments | None) -> list[bytes]:
     """The options of a block for each text."""
-    return [_text_options([(_OPT_COMMENT, text)]) for text in comments.texts] if comments is not None else []
+    return list(map(_comment_option, comments.texts)) if comments is not None else []
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _comment_option(text: str) -> bytes:
+    # The same few hundred FlowIDs come again and again.
+    return _text_options([(_OPT_COMMENT, text)])
 
 
 def _encoded(

@@ -11,17 +11,17 @@ import secrets
 import numpy as np
 import numpy.typing as npt
 
-Keys = npt.NDArray[np.uint32]
+Keys = npt.NDArray[np.uint64]
 
 
 class KeyNumbers:
     """Numbers keys from 0 in the order in which they appear."""
 
     def __init__(self, width: int) -> None:
-        """Keys are rows of `width` uint32."""
+        """Keys are rows of `width` uint64, as few and as full as can be: each word takes its time."""
         self._multipliers = np.array([secrets.randbits(64) | 1 for _ in range(width)], dtype=np.uint64)
         self._numbers: dict[bytes, int] = {}
-        self._keys: Keys = np.zeros((0, width), dtype=np.uint32)
+        self._keys: Keys = np.zeros((0, width), dtype=np.uint64)
         #: Hashes in order, and the number of each.
         self._hashes = np.zeros(0, dtype=np.uint64)
         self._found = np.zeros(0, dtype=np.int64)
@@ -72,7 +72,7 @@ class KeyNumbers:
         if not added:
             return
         new = [key for key, _ in zip(reversed(self._numbers), range(added), strict=False)][::-1]
-        self._keys = np.concatenate([self._keys, np.frombuffer(b"".join(new), np.uint32).reshape(added, -1)])
+        self._keys = np.concatenate([self._keys, np.frombuffer(b"".join(new), np.uint64).reshape(added, -1)])
         hashes = (self._keys * self._multipliers).sum(axis=1, dtype=np.uint64)
         self._found = np.argsort(hashes, kind="stable")
         self._hashes = hashes[self._found]

@@ -39,7 +39,7 @@ from nvgre_inspect.model.source import InterfaceInfo
 Records = npt.NDArray[np.void]
 Ints = npt.NDArray[np.int64]
 
-#: Words of the key of an output: interface, link type, kind, PA family, id (two words), PAs.
+#: 32-bit words of the key of an output: interface, link type, kind, PA family, id (two words), PAs.
 _KEY_WORDS = 14
 _NO_ID = 0xFFFFFFFF
 #: Encapsulations with an entropy field of their own: NVGRE, and what stands in UDP.
@@ -79,7 +79,7 @@ class Decapsulation:
         self._interfaces = interfaces
         self._reassembly = Reassembly(decode)
         self._ethernet = ethernet
-        self._keys = KeyNumbers(_KEY_WORDS)
+        self._keys = KeyNumbers(_KEY_WORDS // 2)
         #: Row in `outputs` of each number of `_keys`; and of what shares one, by link type.
         self._rows = np.zeros(0, dtype=np.int64)
         self._others: dict[int, int] = {}
@@ -172,7 +172,7 @@ class Decapsulation:
             keys[other, 4:6] = _NO_ID
         # Two rows stay free for what shares one: Ethernet and bare IP.
         limit = max(MAX_INTERFACES - 2 - len(self._interfaces), 1)
-        numbers = self._keys.of(keys, limit)
+        numbers = self._keys.of(keys.view(np.uint64), limit)
         if len(self._keys) > len(self._rows):
             new = range(len(self._rows), len(self._keys))
             self._rows = np.concatenate([self._rows, [self._add_output(self._keys.key(i)) for i in new]])
@@ -186,10 +186,11 @@ class Decapsulation:
         return rows.astype(np.int32)
 
     def _add_output(self, key: list[int]) -> int:
-        source, linktype, kind, family, high, low = key[:6]
+        words: list[int] = np.array(key, dtype=np.uint64).view(np.uint32).tolist()
+        source, linktype, kind, family, high, low = words[:6]
         names: Mapping[int, str] = self._options.tables.names
         vsid = None if high == _NO_ID else high << 32 | low
-        pair = (_address(family, key[6:10]), _address(family, key[10:14]))
+        pair = (_address(family, words[6:10]), _address(family, words[10:14]))
         origin = Origin(names.get(kind, f"user-{kind}"), vsid, *pair)
         self.outputs.append(OutputInterface(linktype, self._interfaces[source].name, origin.description(), source))
         return len(self.outputs) - 1
