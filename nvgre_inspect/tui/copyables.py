@@ -40,7 +40,7 @@ def of_rows(table: str, keys: Sequence[Any], rows: Callable[[], pd.DataFrame]) -
         Copyable(f"{which} as CSV", partial(_written, table, "csv", rows)),
         Copyable(f"{which} as JSON", partial(_written, table, "jsonl" if len(keys) == 1 else "json", rows)),
     ]
-    selecting = " || ".join(_key_filter(table, key) for key in keys[:MAX_LENGTH])
+    selecting = _selecting(table, keys[:MAX_LENGTH])
     return [Copyable(f"filter for {which}", selecting), *made] if len(selecting) <= MAX_LENGTH else made
 
 
@@ -53,10 +53,16 @@ def of_packet(number: int, data: Callable[[], bytes]) -> list[Copyable]:
     ]
 
 
-def _key_filter(table: str, key: Any) -> str:
+def _selecting(table: str, keys: Sequence[Any]) -> str:
+    """The filter for the rows with these keys."""
     names = ROW_KEYS[table]
-    test = row_filter(table, dict(zip(names, key if len(names) > 1 else (key,), strict=True)))
-    return f"({test})" if len(names) > 1 else test
+    if len(names) > 1:
+        tests = [row_filter(table, dict(zip(names, key, strict=True))) for key in keys]
+        return tests[0] if len(tests) == 1 else " || ".join(f"({test})" for test in tests)
+    if len(keys) == 1:
+        return row_filter(table, {names[0]: keys[0]})
+    # Tables whose rows one column tells apart number them.
+    return f"{names[0]} in {{{', '.join(map(str, sorted(keys)))}}}"
 
 
 def _written(table: str, form: str, rows: Callable[[], pd.DataFrame]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from rich.style import Style
 from textual import on, work
@@ -17,19 +17,16 @@ from nvgre_inspect.display.presented import presented, usual
 from nvgre_inspect.display.search import find_text
 from nvgre_inspect.display.states import nothing
 from nvgre_inspect.display.text import counted, escape
-from nvgre_inspect.flows.filter import Filter, compile_filter
-from nvgre_inspect.flows.filter.narrowing import narrowed
-from nvgre_inspect.flows.filter.present import present
 from nvgre_inspect.flows.filter.writing import ROW_KEYS, cell_filter
 from nvgre_inspect.flows.query import Found, Query, find
 from nvgre_inspect.flows.scoped import Narrow
 from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.tui.latest import Latest
-from nvgre_inspect.tui.messages import MatchFound, Selection, ValuesFound
+from nvgre_inspect.tui.messages import MatchFound, Selection
 from nvgre_inspect.tui.row_sharing import packets_of, rows_of, texts_of
-from nvgre_inspect.tui.screens.base import InspectScreen
 from nvgre_inspect.tui.screens.columns import ColumnsDialog
+from nvgre_inspect.tui.screens.filtered import FilteredScreen
 from nvgre_inspect.tui.screens.search import SearchDialog
 from nvgre_inspect.tui.sharing import Copyable, Packets, Rows
 from nvgre_inspect.tui.theme import style
@@ -49,11 +46,9 @@ class Stand:
     view: View = field(default_factory=View)
 
 
-class RowsScreen(InspectScreen):
+class RowsScreen(FilteredScreen):
     """A screen that is one table."""
 
-    #: The table in `model.columns`; also what its rows are called.
-    TABLE: ClassVar[str] = ""
     DEFAULT_CSS = """
     RowsScreen {
         & #nothing {
@@ -63,17 +58,13 @@ class RowsScreen(InspectScreen):
             padding: 0 4;
             color: $text-muted;
         }
-        & FilterBar { display: none; }
-        & FilterBar.-used, & FilterBar:focus-within { display: block; }
     }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.table = FrameTable(ROW_KEYS[self.TABLE], style_of=self._style, id="table")
-        self.bar = FilterBar(self.TABLE, self.app.history, id="filter")
         self._nothing = Static(id="nothing", markup=False)
-        self._filter: Filter | None = None
         self._belonging = 0
         self._finding = Latest(self, self._find_rows, self._rows_found, "rows")
         self._trying = Latest(self, self._try_filter, self._filter_tried, "filter")
@@ -92,7 +83,6 @@ class RowsScreen(InspectScreen):
         """Columns are known before there are rows."""
         self._present()
         self._show_nothing("reading …" if self.app.loading else "")
-        self.bar.show_applied(self.filter_text)
         self.table.focus()
 
     def _present(self) -> None:
@@ -104,7 +94,7 @@ class RowsScreen(InspectScreen):
 
     def refresh_snapshot(self, snapshot: Snapshot) -> None:
         """Find the rows again."""
-        self._find()
+        self.find_rows()
 
     def _query(self) -> Query:
         scope, sorting = self.app.scope, self.table.sorting
@@ -115,12 +105,6 @@ class RowsScreen(InspectScreen):
             self.table.presented[sorting.column].columns if sorting else (),
             bool(sorting and sorting.descending),
         )
-
-    def _find(self) -> None:
-        if self.app.snapshot is not None:
-            if len(self.app.snapshot.state.flows) > _MANY:
-                self.show_status("finding rows …")
-            self._finding.ask((self.app.snapshot, self._query()))
 
     def _find_rows(self, asked: Asked) -> tuple[Found, str]:
         """The rows; and why there are none, if so. In a thread."""
@@ -166,7 +150,7 @@ class RowsScreen(InspectScreen):
     @on(FrameTable.Sorted)
     def _sort(self, message: FrameTable.Sorted) -> None:
         self.table.show_sorting(message.sorting)
-        self._find()
+        self.find_rows()
 
     @on(DataTable.HeaderSelected)
     def _sort_by_header(self, message: DataTable.HeaderSelected) -> None:
@@ -174,34 +158,15 @@ class RowsScreen(InspectScreen):
 
     # --- filter ------------------------------------------------------------------------------------------------------
 
-    @property
-    def filter_text(self) -> str:
-        """The filter that rows pass."""
-        return self._filter.text if self._filter else ""
+    def find_rows(self) -> None:
+        """Let a worker find them."""
+        if self.app.snapshot is not None:
+            if len(self.app.snapshot.state.flows) > _MANY:
+                self.show_status("finding rows …")
+            self._finding.ask((self.app.snapshot, self._query()))
 
-    def apply_filter(self, text: str) -> None:
-        """Show rows that pass this filter only; an empty one lets all through. FilterError if it is none."""
-        self._filter = compile_filter(text, table=self.TABLE) if text.strip() else None
-        self.bar.show_applied(text)
-        self._narrow()
-
-    def _narrow(self) -> None:
-        self.bar.set_class(self._filter is not None, "-used")
-        self._find()
-
-    def action_filter(self) -> None:
-        """Go to the filter bar."""
-        self.bar.add_class("-used")
-        self.bar.take_focus()
-
-    @on(FilterBar.Applied)
-    def _applied(self, message: FilterBar.Applied) -> None:
-        self._filter = message.filter
-        self._narrow()
-
-    @on(FilterBar.Left)
-    def _left(self) -> None:
-        self.bar.set_class(self._filter is not None, "-used")
+    def focus_rows(self) -> None:
+        """To the table."""
         self.table.focus()
 
     @on(FilterBar.Edited)
@@ -219,34 +184,10 @@ class RowsScreen(InspectScreen):
         filter = asked[1].filter  # noqa: A001 (the query's name)
         self.bar.show_matches(filter.text if filter else "", *rows)
 
-    @on(FilterBar.ValuesWanted)
-    def _find_values(self) -> None:
-        if self.app.snapshot is not None:
-            self._look_for_values(self.app.snapshot)
-
-    @work(thread=True, exclusive=True, group="values")
-    def _look_for_values(self, snapshot: Snapshot) -> None:
-        self.post_message(ValuesFound(present(snapshot, self.TABLE)))
-
-    def on_values_found(self, message: ValuesFound) -> None:
-        """Offer them."""
-        self.bar.values = message.values
-
-    @on(FilterBar.Said)
-    def _warn(self, message: FilterBar.Said) -> None:
-        self.explain(message.sentence)
-
     @on(FrameTable.CellFiltered)
     def _filter_on_cell(self, message: FrameTable.CellFiltered) -> None:
         test = " && ".join(cell_filter(self.TABLE, name, value) for name, value in message.values)
-        self.apply_filter(narrowed(self.filter_text, test))
-
-    def action_back(self) -> None:
-        """Clear the filter; without one, to where one was before."""
-        if self._filter is not None:
-            self.apply_filter("")
-        else:
-            super().action_back()
+        self.narrow_further(test)
 
     # --- columns, times, search --------------------------------------------------------------------------------------
 
@@ -340,11 +281,8 @@ class RowsScreen(InspectScreen):
     def recall(self, place: Any) -> None:
         """The filter and the cursor as they were."""
         stand = place if isinstance(place, Stand) else Stand()
-        self._filter = compile_filter(stand.filter, table=self.TABLE) if stand.filter else None
+        self.recall_filter(stand.filter)
         self.table.recall(stand.view)
-        if self.is_mounted:
-            self.bar.show_applied(stand.filter)
-            self.bar.set_class(bool(stand.filter), "-used")
         self.missed_something()
 
     def select(self, key: Hashable) -> None:
