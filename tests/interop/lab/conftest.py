@@ -7,7 +7,9 @@ namespaces, so it runs only where nobody else is using it.
 from __future__ import annotations
 
 import os
+import select
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -55,6 +57,14 @@ def talk(client: str, server: str) -> None:
             listening.stdout.readline()
             lab("exec", client, "iperf3", "-c", "10.0.0.2", *options)
     lab("exec", client, "ping", "-c", "15", "-i", "0.2", "-W", "2", "10.0.0.2")
+
+
+def end(pid: int) -> None:
+    """End a process that is not a child, and wait until it has."""
+    ended = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGTERM)
+    select.select([ended], [], [], 20)
+    os.close(ended)
 
 
 def await_captures(folder: Path) -> None:
