@@ -54,9 +54,15 @@ def count_axis(low: float, high: float, most: int) -> Axis:
     )
 
 
-def rate_axis(high: float, most: int) -> Axis:
-    """Ticks for bits per second from 0 on: `0`, `500 kb/s`."""
-    return _with_unit(_measured(0.0, high, most, _RATE_UNITS))
+def value_axis(low: float, high: float, most: int) -> Axis:
+    """Ticks for what has a number as its name, a FlowID or a size in bytes: `0`, `1500`, `49152`."""
+    values = _multiples(low, high, max(step_of(high - low, most), 1.0))
+    return Axis([Tick(value, f"{value:.0f}") for value in values], "")
+
+
+def rate_axis(low: float, high: float, most: int) -> Axis:
+    """Ticks for bits per second: `0`, `500 kb/s`."""
+    return _with_unit(_measured(low, high, most, _RATE_UNITS))
 
 
 def byte_axis(low: float, high: float, most: int) -> Axis:
@@ -70,10 +76,9 @@ def time_axis(low: float, high: float, most: int) -> Axis:
     step = step_of(span, most)
     if step >= 60:
         step = next((clock for clock in _CLOCK_STEPS if span / clock <= most), step_of(span / 86400, most) * 86400)
-    factor, unit = next((entry for entry in _TIME_UNITS if step >= entry[0] * (1 - 1e-9)), _TIME_UNITS[-1])
-    # Steps of a few milliseconds up to a second: then seconds say it shorter.
-    if step < 1 <= max(abs(low), abs(high)):
-        factor, unit = 1.0, "s"
+    # Clocks by their step (90 min), shorter times by how long they are (1.2 ms).
+    size = step if step >= 60 else max(abs(low), abs(high))
+    factor, unit = _unit(size * (1 + 1e-9), _TIME_UNITS if step >= 60 else _TIME_UNITS[3:])
     values = _multiples(low, high, step)
     return Axis(
         [Tick(value, f"{_number(value / factor, step / factor)} {unit}" if value else "0") for value in values], unit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -12,9 +12,8 @@ from nvgre_inspect.display.text import amount, counted, duration, escape
 #: Interfaces that are named.
 _NAMED = 3
 _LOSSES = (
-    ("dropped_kernel", "error", "dropped by the capturing system"),
-    ("dropped_interface", "error", "dropped by the interface"),
-    ("unsupported", "warning", "of link types that are not decoded"),
+    ("dropped_kernel", "dropped by the capturing system"),
+    ("dropped_interface", "dropped by the interface"),
 )
 
 
@@ -57,15 +56,10 @@ def _times(captures: pd.DataFrame) -> str:
     return " · ".join(words)
 
 
-def losses(captures: pd.DataFrame) -> list[tuple[str, str]]:
-    """(severity, sentence) for each way in which packets are missing from these captures."""
-    found = []
-    for column, severity, words in _LOSSES:
-        number = int(captures[column].sum())
-        if number:
-            found.append((severity, f"{counted(number, 'packet')} {words}"))
-    found += [("error", escape(str(sentence))) for sentence in captures["damage"].dropna().unique()]
-    return found
+def losses(captures: pd.DataFrame) -> list[str]:
+    """A sentence for each way in which packets are missing from these captures, but for damage (`Session.damage`)."""
+    missing = ((int(captures[column].sum()), words) for column, words in _LOSSES)
+    return [f"{counted(number, 'packet')} {words}" for number, words in missing if number]
 
 
 def shares(packets: pd.Series[int], most: int = 4) -> str:
@@ -74,12 +68,3 @@ def shares(packets: pd.Series[int], most: int = 4) -> str:
     return ", ".join(
         f"{escape(str(name))} {100 * int(number) / total:.0f} %" for name, number in packets[:most].items()
     )
-
-
-def encrypted(packets: pd.Series[int]) -> Sequence[tuple[str, str]]:
-    """What to know where packets (by protocol) are encrypted, as (severity, sentence); empty where none is."""
-    hidden = int(packets.get("esp", 0))
-    if not hidden:
-        return ()
-    share = hidden / max(int(packets.sum()), 1)
-    return [("warning", f"{counted(hidden, 'packet')} ({share:.0%}) encrypted (ESP): what is inside cannot be seen")]

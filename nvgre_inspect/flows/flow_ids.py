@@ -98,4 +98,4 @@ def balance(ids: FlowIds) -> str:
     share, even = ids.busiest_share, 1 / count
     spread = "evenly spread" if share <= _EVEN * even else "unevenly spread"
     busiest = int(ids.flow_id[ids.busiest])
-    return f"{count:,} FlowIDs, {spread}: {busiest} carries {share:.0%} of the packets, even would be {even:.1%}"
+    return f"{count:,} FlowIDs, {spread}: {busiest} has {share:.0%}, even is {even:.1%}"

@@ -1,16 +1,17 @@
 """The packets of one flow as arrays: what a sequence plot and an arrow diagram draw.
 
-The frames are read again and decoded by the caller. What each TCP segment is (sent again, out of order, …) is asked of
-the reference's own rules (`reference.tcp`), frame by frame, so that the marks add up to the flow's columns: about 10 µs
-a frame. Where frames were left out nothing of that kind can be said, and none is marked.
+The frames are read again and decoded by the caller, some at a time. What each TCP segment is (sent again, out of order,
+…) is asked of the reference's own rules (`reference.tcp`), frame by frame, so that the marks add up to the flow's
+columns: about 10 µs a frame. Where frames were left out nothing of that kind can be said, and none is marked.
 
 Limits: sequence numbers are unwrapped by the shorter way (RFC 9293 section 3.4), so a jump of 2 GiB goes backwards.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,8 @@ _OWN = {
     "resets": RESET,
 }
 _MODULUS = 1 << 32
+#: Frames that are read at a time: 64 MB of the largest there are.
+_PART = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,36 +102,67 @@ class FlowPackets:
         return total
 
 
-def flow_packets(
-    batch: PacketBatch,
-    records: npt.NDArray[np.void],
-    number: npt.NDArray[np.int64],
-    initiator: int,
-    *,
-    thinned: bool = False,
-) -> FlowPackets:
-    """The packets of `batch`, whose frames are all of one flow, and have these numbers and records (RECORD).
+class Part(NamedTuple):
+    """Some frames of one flow, in order."""
+
+    #: int64: their numbers, from 1.
+    numbers: npt.NDArray[np.int64]
+    batch: PacketBatch
+    #: RECORD
+    records: npt.NDArray[np.void]
+
+
+class Source(Protocol):
+    """What reads frames again by their numbers (`flows.packet_pages.PacketPages`)."""
+
+    def decoded(self, numbers: npt.NDArray[np.int64]) -> tuple[PacketBatch, npt.NDArray[np.void]]:
+        """These frames and their RECORDs."""
+        ...
+
+
+def in_parts(source: Source, numbers: npt.NDArray[np.int64]) -> Iterator[Part]:
+    """The frames of these numbers, so many at a time that even the largest frames need little memory."""
+    for start in range(0, len(numbers), _PART):
+        some = numbers[start : start + _PART]
+        yield Part(some, *source.decoded(some))
+
+
+def flow_packets(parts: Iterable[Part], initiator: int, *, thinned: bool = False) -> FlowPackets:
+    """The packets of these frames, which are all of one flow.
 
     `initiator` is the side that is forward (State.flows). `thinned`: frames between them were left out.
     """
+    flow = _blank_flow(initiator)
+    kept = [_columns(part, initiator, None if thinned else flow) for part in parts]
+    columns = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]} if kept else _columns_of_none()
+    flags, is_tcp = columns["flags"], columns["is_tcp"]
+    has_ack = is_tcp & (flags & offsets.TCP_ACK_FLAG != 0)
+    columns["seq"], columns["ack"] = _relative(columns["direction"], is_tcp, columns["seq"], has_ack, columns["ack"])
+    return FlowPackets(**columns)
+
+
+def _columns(part: Part, initiator: int, flow: Flow | None) -> dict[str, npt.NDArray[Any]]:
+    """The fields of FlowPackets, with sequence and acknowledgement numbers as on the wire."""
+    records = part.records
     is_tcp = (records["tcp_ok"] == 1) & ~_continues(records)
     payload = records["payload_len"].astype(np.int64)
-    direction = (records["side"] != initiator).astype(np.int64)
-    flags = np.where(is_tcp, records["tcp_flags"], 0).astype(np.int64)
-    has_ack = is_tcp & (flags & offsets.TCP_ACK_FLAG != 0)
-    seq, ack = _relative(direction, is_tcp, records["tcp_seq"], has_ack, records["tcp_ack"])
-    return FlowPackets(
-        number=number,
-        ts_ns=records["ts_ns"].astype(np.int64),
-        direction=direction,
-        length=np.where(payload >= 0, payload, records["inner_len"]),
-        is_tcp=is_tcp,
-        flags=flags,
-        seq=seq,
-        ack=ack,
-        window=np.where(is_tcp, records["tcp_window"], 0).astype(np.int64),
-        mark=np.zeros(len(records), np.int64) if thinned else _marks(batch, records, initiator),
-    )
+    return {
+        "number": part.numbers,
+        "ts_ns": records["ts_ns"].astype(np.int64),
+        "direction": (records["side"] != initiator).astype(np.int64),
+        "length": np.where(payload >= 0, payload, records["inner_len"]),
+        "is_tcp": is_tcp,
+        "flags": np.where(is_tcp, records["tcp_flags"], 0).astype(np.int64),
+        "seq": records["tcp_seq"].astype(np.int64),
+        "ack": records["tcp_ack"].astype(np.int64),
+        "window": np.where(is_tcp, records["tcp_window"], 0).astype(np.int64),
+        "mark": np.zeros(len(records), np.int64) if flow is None else _marks(part.batch, records, flow),
+    }
+
+
+def _columns_of_none() -> dict[str, npt.NDArray[Any]]:
+    names = [field.name for field in fields(FlowPackets)]
+    return {name: np.zeros(0, bool if name == "is_tcp" else np.int64) for name in names}
 
 
 def _continues(records: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
@@ -172,9 +206,8 @@ def unwrap(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return np.cumsum(line)
 
 
-def _marks(batch: PacketBatch, records: npt.NDArray[np.void], initiator: int) -> npt.NDArray[np.int64]:
-    """What the accounting rules say of each frame."""
-    flow = _blank_flow(initiator)
+def _marks(batch: PacketBatch, records: npt.NDArray[np.void], flow: Flow) -> npt.NDArray[np.int64]:
+    """What the accounting rules say of each frame; `flow` remembers those before."""
     options = AccountOptions()
     marks = np.zeros(len(records), np.int64)
     later = _continues(records).tolist()
@@ -204,6 +237,34 @@ def _blank_flow(initiator: int) -> Flow:
     """A flow as the rules need it: which one it is does not matter to them."""
     nobody = (bytes(16), bytes(16))
     return Flow(-1, -1, 0, 0, 0, (), nobody, (-1, -1), (-1, -1), -1, 0, -1, initiator, Times(0))
+
+
+class Points(NamedTuple):
+    """Where the packets of a flow are in a plot of sequence over time: one entry per packet."""
+
+    #: float64: since the first packet.
+    seconds: npt.NDArray[np.float64]
+    #: float64: the end of the segment; NaN for what has no place.
+    bytes: npt.NDArray[np.float64]
+
+
+def points(packets: FlowPackets) -> Points:
+    """TCP by relative sequence numbers, what is not TCP by the bytes that its direction has sent.
+
+    Resets, whose sequence number is often made up, stand where their direction has come to.
+    """
+    seconds = (packets.ts_ns - (packets.ts_ns[0] if len(packets) else 0)) / 1e9
+    if not packets.any_tcp:
+        return Points(seconds, packets.volume().astype(np.float64))
+    reached = np.where(packets.is_tcp, packets.seq + packets.length, np.nan).astype(np.float64)
+    resets = packets.flags & offsets.TCP_RST != 0
+    for direction in (0, 1):
+        mine = np.flatnonzero(packets.direction == direction)
+        known = mine[~resets[mine] & packets.is_tcp[mine]]
+        for row in mine[resets[mine]].tolist():
+            earlier = known[: int(np.searchsorted(known, row))]
+            reached[row] = reached[earlier].max(initial=0.0)
+    return Points(seconds, reached)
 
 
 def mark_words(mark: int) -> str:

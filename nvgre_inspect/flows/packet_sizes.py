@@ -41,23 +41,37 @@ def packet_sizes(records: npt.NDArray[np.void]) -> Sizes:
     return Sizes(records["wire_len"] - link, records["wire_len"] - records["inner_len"])
 
 
+def mtu_words(sizes: Sizes, mtus: Sequence[int] = COMMON_MTUS) -> str:
+    """Which MTU these packets need, in a sentence."""
+    if not len(sizes.packet):
+        return "no packets"
+    largest = int(sizes.packet.max())
+    words = f"largest {largest:,} B, overhead {sizes.usual_overhead} B"
+    mtu = needed_mtu(largest, mtus)
+    if mtu == mtus[0]:
+        return f"{words}: fit an MTU of {mtu:,}"
+    over = int(np.count_nonzero(sizes.packet > mtus[0]))
+    need = f"need an MTU of {mtu:,}" if mtu is not None else f"need an MTU beyond {mtus[-1]:,}"
+    return f"{words}: {need}, {over:,} do not fit {mtus[0]:,}"
+
+
 @dataclass(frozen=True, slots=True)
 class SizeBins:
-    """Packets by size: bin i holds sizes from `edges[i]` up to, not including, `edges[i + 1]`."""
+    """Packets by size: bin i holds sizes from `i * width` up to, not including, `(i + 1) * width`."""
 
-    #: int64 [bins + 1]
-    edges: npt.NDArray[np.int64]
-    #: int64 [bins]
+    width: int
+    #: int64 [2, bins]: packets up to the MTU, and larger ones.
     counts: npt.NDArray[np.int64]
 
 
-def size_bins(sizes: npt.NDArray[np.int64], most: int) -> SizeBins:
-    """Equal bins from 0 to just beyond the largest size (at least an Ethernet MTU), at most `most` of them."""
-    end = max(int(sizes.max(initial=0)), TENANT_MTU) + 1
+def size_bins(sizes: npt.NDArray[np.int64], most: int, mtu: int = TENANT_MTU) -> SizeBins:
+    """Equal bins from 0 to just beyond the largest size (at least the MTU), at most `most` of them."""
+    end = max(int(sizes.max(initial=0)), mtu) + 1
     width = max(-(-end // max(most, 1)), 1)
-    edges = np.arange(0, end + width, width)
-    counts = np.bincount(np.maximum(sizes, 0) // width, minlength=len(edges) - 1)
-    return SizeBins(edges, counts)
+    bins = -(-end // width)
+    kept = np.maximum(sizes, 0)
+    counts = [np.bincount(kept[large] // width, minlength=bins) for large in (kept <= mtu, kept > mtu)]
+    return SizeBins(width, np.array(counts, np.int64))
 
 
 def needed_mtu(largest: int, mtus: Sequence[int] = COMMON_MTUS) -> int | None:

@@ -12,6 +12,8 @@ from nvgre_inspect.display.values import Texts
 from nvgre_inspect.tui import theme
 from nvgre_inspect.tui.steps import between
 
+_ARROWS = {"fwd": "→", "rev": "←"}
+
 
 def _amounts(rows: pd.DataFrame, columns: tuple[str, ...]) -> Texts:
     return [amount(value) for value in rows[list(columns)].sum(axis=1).tolist()], None
@@ -26,6 +28,19 @@ def _ends(rows: pd.DataFrame) -> Texts:
     return [escape(between(*pair)) for pair in pairs], None
 
 
+def _ways(rows: pd.DataFrame) -> Texts:
+    return [_ARROWS[way] for way in rows["direction"].tolist()], None
+
+
+def _from_to(rows: pd.DataFrame) -> Texts:
+    pairs = zip(rows["pa_src"].tolist(), rows["pa_dst"].tolist(), strict=True)
+    return [escape(between(*pair, "→")) for pair in pairs], None
+
+
+def _shares(rows: pd.DataFrame) -> Texts:
+    return [f"{share:.0f} %" for share in rows["share"].tolist()], None
+
+
 def _findings(rows: pd.DataFrame) -> Texts:
     known = [theme.severity(str(name)) for name in rows["severity"].tolist()]
     titles = rows["title"].astype(str).tolist()
@@ -33,12 +48,18 @@ def _findings(rows: pd.DataFrame) -> Texts:
     return texts, [shown.style for shown in known]
 
 
-#: Table -> column by name. `on_tunnel` is a column of `flows.on_tunnel.flows_on`.
+#: Table -> column by name. `on_tunnel` and `share` are columns that `flows.on_tunnel` and
+#: `flows.flow_placements` add.
 COMPACT: Mapping[str, Mapping[str, Presented]] = {
     "tenants": {"wire": _bytes("wire_bytes")},
     "tunnels": {
         "ends": Presented("ends", "tunnel", "Both provider addresses", ("pa_src", "pa_dst"), 1, False, _ends),
         "wire": _bytes("wire_bytes_fwd", "wire_bytes_rev"),
+    },
+    "placements": {
+        "way": Presented("way", "", "Direction", ("direction",), 1, False, _ways),
+        "from_to": Presented("from_to", "from → to", "Provider addresses", ("pa_src", "pa_dst"), 1, False, _from_to),
+        "share": Presented("share", "share", "Share of the direction's packets", ("share",), 1, True, _shares),
     },
     "flows": {"wire": _bytes("on_tunnel")},
     "findings": {

@@ -31,6 +31,6 @@ def flow_step(row: Mapping[str, Any]) -> Step:
     return Step(Kind.FLOW, number, f"{escape(between(*ends))} (flow {number})")
 
 
-def between(one: Any, other: Any) -> str:
+def between(one: Any, other: Any, sign: str = "↔") -> str:
     """Two ends of something; what is null is a dash."""
-    return " ↔ ".join("-" if pd.isna(end) else str(end) for end in (one, other))
+    return f" {sign} ".join("-" if pd.isna(end) else str(end) for end in (one, other))

@@ -189,10 +189,15 @@ def style(name: str | None, theme: str) -> Style:
     return palette.styles[name]
 
 
+def color(name: str | None, theme: str) -> str:
+    """The colour of such a style alone, as Rich writes it: for plots."""
+    shown = style(name, theme)
+    return shown.color.name if shown.color is not None else "default"
+
+
 def tenant(vsid: int | None, theme: str) -> str:
     """The colour of a tenant, the same as in its tables; without a vsid that of what is dimmed."""
-    shown = style("dim" if vsid is None else tenant_color(vsid), theme)
-    return shown.color.name if shown.color is not None else "default"
+    return color("dim" if vsid is None else tenant_color(vsid), theme)
 
 
 def severity(name: str) -> Severity:

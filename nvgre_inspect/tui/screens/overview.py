@@ -13,12 +13,13 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from nvgre_inspect.display import facts, states
 from nvgre_inspect.display.presented import presented
-from nvgre_inspect.display.text import counted, escape
+from nvgre_inspect.display.text import counted
 from nvgre_inspect.flows.shares import protocol_packets
 from nvgre_inspect.flows.throughput import Throughput, throughput
 from nvgre_inspect.model.columns import TABLES
@@ -26,7 +27,7 @@ from nvgre_inspect.tui import theme as themes
 from nvgre_inspect.tui.compact import COMPACT
 from nvgre_inspect.tui.messages import Selection
 from nvgre_inspect.tui.scope import Kind, Scope, Step
-from nvgre_inspect.tui.screens.base import InspectScreen
+from nvgre_inspect.tui.screens.panes import PanesScreen
 from nvgre_inspect.tui.steps import tenant_step, tunnel_step
 from nvgre_inspect.tui.widgets.pane import Pane
 from nvgre_inspect.tui.widgets.table import FrameTable
@@ -74,17 +75,19 @@ def glance(snapshot: Snapshot) -> Glance:
     )
 
 
-class OverviewScreen(InspectScreen):
+class OverviewScreen(PanesScreen):
     """The capture as a whole."""
 
     NAME = "overview"
     TABLES: ClassVar[tuple[str, ...]] = ("captures", "tenants", "tunnels", "findings")
     DEFAULT_CSS = """
     OverviewScreen {
+        /* What it says is among the facts, where there is room for all of it. */
+        & > #notice { height: 0; }
         & #facts { height: auto; max-height: 8; padding: 0 1; }
-        & ThroughputChart { height: 5fr; min-height: 8; }
-        & #tops { height: 4fr; min-height: 6; }
-        & #findings-pane { height: 2fr; min-height: 3; }
+        & ThroughputChart { height: 5fr; }
+        & #tops { height: 4fr; }
+        & #findings-pane { height: 2fr; }
         & #tenants-pane { margin-right: 1; }
     }
     """
@@ -118,6 +121,10 @@ class OverviewScreen(InspectScreen):
         self._tables["tenants"].focus()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
 
+    def panes(self) -> Sequence[Widget]:
+        """The parts that can have the focus."""
+        return list(self._tables.values())
+
     # --- what is new -------------------------------------------------------------------------------------------------
 
     def refresh_snapshot(self, snapshot: Snapshot) -> None:
@@ -127,14 +134,12 @@ class OverviewScreen(InspectScreen):
     @work(thread=True, exclusive=True, group="glance")
     def _look(self, snapshot: Snapshot) -> None:
         seen = glance(snapshot)
-        # Notes are about all that was read: before the end they would come and go.
-        notes = [] if self.app.loading else self.app.session.notes
         if not get_current_worker().is_cancelled:
-            self.app.call_from_thread(self._show, seen, notes)
+            self.app.call_from_thread(self._show, seen)
 
-    def _show(self, seen: Glance, notes: Sequence[str]) -> None:
+    def _show(self, seen: Glance) -> None:
         self._glance = seen
-        self._show_facts(seen, notes)
+        self._show_facts(seen.snapshot)
         self._draw()
         snapshot = seen.snapshot
         for name, rows in (("tenants", seen.tenants), ("tunnels", seen.tunnels), ("findings", seen.findings)):
@@ -148,15 +153,15 @@ class OverviewScreen(InspectScreen):
             chart = self.query_one(ThroughputChart)
             chart.show(self._glance.throughput, self.app.settings.names, self.app.theme)
 
-    def _show_facts(self, seen: Glance, notes: Sequence[str]) -> None:
-        captures = seen.snapshot.captures
+    def _show_facts(self, snapshot: Snapshot) -> None:
+        captures = snapshot.captures
         text = Text("\n".join(facts.facts(captures)))
-        sentences = [*facts.losses(captures), *facts.encrypted(seen.protocols), *(("note", escape(n)) for n in notes)]
-        for severity, sentence in sentences[:_SENTENCES]:
-            shown = themes.severity(severity)
+        worries = [*self.app.notices, *facts.losses(captures)]
+        shown = themes.severity("warning")
+        for sentence in worries[:_SENTENCES]:
             text.append(f"\n{shown.symbol} {sentence}", self._style(shown.style))
-        if len(sentences) > _SENTENCES:
-            text.append(f"\n… and {counted(len(sentences) - _SENTENCES, 'note')} more")
+        if len(worries) > _SENTENCES:
+            text.append(f"\n… and {len(worries) - _SENTENCES:,} more")
         self.query_one("#facts", Static).update(text)
 
     def _show_reasons(self, seen: Glance) -> None:

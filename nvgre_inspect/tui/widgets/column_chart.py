@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,27 @@ _TICK_HEIGHT = 2
 #: The library draws a frame of one cell around what is plotted.
 _FRAME = 2
 
-#: Values of the bands in so many columns: float64 [bands, columns].
-Resample = Callable[[int], npt.NDArray[np.float64]]
-#: Ticks of an axis that is to have at most so many.
-MakeAxis = Callable[[int], Axis]
+#: Ticks between two values, at most so many.
+MakeAxis = Callable[[float, float, int], Axis]
+
+
+class Columns(NamedTuple):
+    """What to draw: no more columns than were asked for, and where the axis below them begins and ends."""
+
+    #: float64 [bands, columns], the lowest band first.
+    values: npt.NDArray[np.float64]
+    begin: float
+    end: float
+
+
+#: Asked for so many columns.
+Resample = Callable[[int], Columns]
+
+
+def widened(values: npt.NDArray[Any], columns: int) -> npt.NDArray[np.float64]:
+    """Every column as many times as there is room for: float64 [bands, at most `columns`]."""
+    count = values.shape[1]
+    return np.repeat(values, max(columns // count, 1) if count else 1, axis=1).astype(np.float64)
 
 
 class FixedLabels(AxisFormatter):
@@ -54,7 +71,7 @@ class ColumnChart(PlotWidget, can_focus=False, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = []
     DEFAULT_CSS = """
-    ColumnChart { min-height: 5; }
+    ColumnChart { height: 1fr; }
     ColumnChart > .plot--axis { color: $border; }
     ColumnChart > .plot--tick { color: $text-muted; text-style: none; }
     ColumnChart:ansi > .plot--axis { color: ansi_default; text-style: dim; }
@@ -71,24 +88,13 @@ class ColumnChart(PlotWidget, can_focus=False, inherit_bindings=False):
         self._labelled = labelled
         self._resample: Resample | None = None
         self._colors: Sequence[str] = ()
-        self._horizontal: tuple[float, float, MakeAxis] | None = None
-        self._vertical: Callable[[float, int], Axis] | None = None
+        self._horizontal: MakeAxis | None = None
+        self._vertical: MakeAxis | None = None
 
-    def show(
-        self,
-        resample: Resample,
-        colors: Sequence[str],
-        *,
-        span: tuple[float, float],
-        horizontal: MakeAxis,
-        vertical: Callable[[float, int], Axis],
-    ) -> None:
-        """`colors`: one per band, the lowest first. `span`: where the horizontal axis begins and ends.
-
-        `vertical` is asked for ticks up to a value, at most so many.
-        """
+    def show(self, resample: Resample, colors: Sequence[str], *, horizontal: MakeAxis, vertical: MakeAxis) -> None:
+        """`colors`: one per band, the lowest first."""
         self._resample, self._colors = resample, colors
-        self._horizontal, self._vertical = (*span, horizontal), vertical
+        self._horizontal, self._vertical = horizontal, vertical
         self._draw()
 
     def on_resize(self, event: Resize) -> None:
@@ -106,14 +112,14 @@ class ColumnChart(PlotWidget, can_focus=False, inherit_bindings=False):
         columns, rows = self.plot_cells
         if not self.is_mounted or self._resample is None or not columns or not rows:
             return
-        values = self._resample(columns)
-        full = float(values.sum(axis=0).max(initial=0.0)) or 1.0
+        shown = self._resample(columns)
+        full = float(shown.values.sum(axis=0).max(initial=0.0)) or 1.0
         self.clear()
         self.set_xlimits(0, columns)
         self.set_ylimits(0, rows)
-        self._set_ticks(columns, rows, full)
+        self._set_ticks(shown, columns, rows, full)
         groups: dict[tuple[str, str], list[Cell]] = defaultdict(list)
-        for cell in stacked(values, rows, full, labelled=self._labelled):
+        for cell in stacked(shown.values, rows, full, labelled=self._labelled):
             groups[cell.text, self._style(cell)].append(cell)
         for (text, style), cells in groups.items():
             self.scatter(
@@ -126,14 +132,20 @@ class ColumnChart(PlotWidget, can_focus=False, inherit_bindings=False):
             return f"bold reverse {color}"
         return color if cell.behind == NOTHING else f"{color} on {self._colors[cell.behind]}"
 
-    def _set_ticks(self, columns: int, rows: int, full: float) -> None:
+    def _set_ticks(self, shown: Columns, columns: int, rows: int, full: float) -> None:
         assert self._horizontal is not None
         assert self._vertical is not None
-        begin, end, horizontal = self._horizontal
-        scale = columns / (end - begin) if end > begin else 0.0
-        ticks = horizontal(max(columns // _TICK_WIDTH, 1)).ticks
-        self.set_xticks([(tick.at - begin) * scale for tick in ticks])
-        self.set_x_formatter(FixedLabels([tick.label for tick in ticks]))
-        ticks = self._vertical(full, max(rows // _TICK_HEIGHT, 2)).ticks
+        count, span = shown.values.shape[1], shown.end - shown.begin
+        ticks = self._horizontal(shown.begin, shown.end, max(count // _TICK_WIDTH, 1)).ticks if span > 0 else []
+        places = [(tick.at - shown.begin) * count / span for tick in ticks]
+        # The library centres labels, and the edge cuts them; at the very end it writes them to the left.
+        fitting = [
+            (place, tick.label)
+            for place, tick in zip(places, ticks, strict=True)
+            if place + len(tick.label) / 2 <= columns + 1 or place == columns
+        ]
+        self.set_xticks([place for place, _ in fitting])
+        self.set_x_formatter(FixedLabels([label for _, label in fitting]))
+        ticks = self._vertical(0.0, full, max(rows // _TICK_HEIGHT, 2)).ticks
         self.set_yticks([tick.at / full * rows for tick in ticks])
         self.set_y_formatter(FixedLabels([tick.label for tick in ticks]))

@@ -19,7 +19,7 @@ from nvgre_inspect.display.text import counted, duration, escape
 from nvgre_inspect.flows.throughput import Throughput
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.tui import theme as themes
-from nvgre_inspect.tui.widgets.column_chart import ColumnChart
+from nvgre_inspect.tui.widgets.column_chart import ColumnChart, Columns
 
 _SWATCH = "█"
 _BETWEEN = "  "
@@ -33,6 +33,7 @@ class ThroughputChart(Vertical):
         height: 1fr;
         & > #legend { height: auto; padding: 0 1; background: $panel; }
         & > ColumnChart { height: 1fr; }
+        &.-empty > ColumnChart { visibility: hidden; }
     }
     """
 
@@ -47,15 +48,15 @@ class ThroughputChart(Vertical):
 
     def show(self, throughput: Throughput, names: Names, theme: str) -> None:
         """Draw it in the colours of that theme."""
+        self.set_class(not throughput.tenants, "-empty")
         colors = [themes.tenant(tenant.vsid, theme) for tenant in throughput.tenants]
         if throughput.others:
-            colors.append(color_of(themes.style("dim", theme)))
+            colors.append(themes.color("dim", theme))
         seconds = throughput.duration_ns / 1e9
         self.query_one(ColumnChart).show(
-            throughput.rates,
+            lambda columns: Columns(throughput.rates(columns), 0.0, seconds),
             colors,
-            span=(0.0, seconds),
-            horizontal=lambda most: time_axis(0.0, seconds, most),
+            horizontal=time_axis,
             vertical=rate_axis,
         )
         self._entries = legend(throughput, names, colors)
@@ -70,11 +71,6 @@ class ThroughputChart(Vertical):
             self.query_one("#legend", Static).update(filled(self._entries, self.size.width - 2))
 
 
-def color_of(style: Style) -> str:
-    """A style's colour as Rich writes it."""
-    return style.color.name if style.color is not None else "default"
-
-
 def legend(throughput: Throughput, names: Names, colors: Sequence[str]) -> list[Text]:
     """The heading, and an entry per band: `1█ nvgre 5002 36 %`."""
     totals = throughput.wire_bytes.sum(axis=1)
@@ -84,7 +80,7 @@ def legend(throughput: Throughput, names: Names, colors: Sequence[str]) -> list[
         labels.append(counted(throughput.others, "other"))
     peak = throughput.wire_bytes.sum(axis=0).max(initial=0) * 8e9 / max(throughput.width_ns, 1)
     words = f" peak {rate(float(peak))} in {duration(throughput.width_ns / 1e9)}"
-    entries = [Text.assemble(("Throughput", "bold"), words)]
+    entries = [Text.assemble(("Throughput", "bold"), words if labels else "")]
     for number, (label, color, total) in enumerate(zip(labels, colors, totals.tolist(), strict=True), start=1):
         share = 100 * total / everything
         entries.append(Text.assemble(str(number), (_SWATCH, Style(color=color)), f" {label} {share:.0f} %"))

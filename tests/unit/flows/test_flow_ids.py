@@ -86,7 +86,7 @@ def test_no_flow_ids_no_bins():
         ([(0, 0, 0, 4)], "one FlowID, 0 (not generated"),
         ([(0, 0, 17, 4)], "one FlowID, 17: ECMP sends"),
         ([(f, 0, f, 10) for f in range(8)], "8 FlowIDs, evenly spread"),
-        ([(0, 0, 5, 1000), *((f, 0, f + 10, 10) for f in range(8))], "9 FlowIDs, unevenly spread: 5 carries 93%"),
+        ([(0, 0, 5, 1000), *((f, 0, f + 10, 10) for f in range(8))], "9 FlowIDs, unevenly spread: 5 has 93%"),
     ],
 )
 def test_what_the_spread_means(placements, words):

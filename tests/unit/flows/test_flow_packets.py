@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import nvgre_inspect
 from dissectors import offsets
+from nvgre_inspect.capture.reader import select
 from nvgre_inspect.flows import flow_packets as module
-from nvgre_inspect.flows.flow_packets import flow_packets, mark_words, packet_words, thinned_rows, unwrap
+from nvgre_inspect.flows.flow_packets import Part, flow_packets, mark_words, packet_words, thinned_rows, unwrap
 from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.record import empty_records
 from nvgre_inspect.reference.decode import decode
@@ -39,7 +40,12 @@ def packets_of(view, flow, sample="tcp-lab.pcap", **options):
     """FlowPackets of the flow of that number."""
     rows = np.flatnonzero(view.state.frame_flow == flow - 1)
     batch, records = frames_again(SAMPLES / sample, rows)
-    return flow_packets(batch, records, rows + 1, int(view.state.flows["initiator"][flow - 1]), **options)
+    # In two parts: what is known of the first goes on in the second.
+    half = len(rows) // 2
+    parts = [
+        Part(rows[some] + 1, select(batch, some), records[some]) for some in (slice(None, half), slice(half, None))
+    ]
+    return flow_packets(parts, int(view.state.flows["initiator"][flow - 1]), **options)
 
 
 @pytest.mark.parametrize("sample", ["tcp-lab.pcap", "fabric.pcapng", "fragments.pcap", "ipv6-overlay.pcap"])
@@ -123,7 +129,7 @@ def test_hostile_frames_become_packets():
     broken = replace(batch, buffer=buffer)
     records = empty_records(len(broken))
     decode(broken, DecodeOptions(), records)
-    packets = flow_packets(broken, records, np.arange(1, frames + 1), 0)
+    packets = flow_packets([Part(np.arange(1, frames + 1), broken, records)], 0)
     assert len(packets) == frames
     assert all(packet_words(packets, row) for row in range(frames))
 
@@ -154,3 +160,10 @@ def test_thinning_keeps_the_ends_and_the_order(count, most):
 def test_flags_without_the_ack_bit_have_no_acknowledgement(lab):
     packets = packets_of(lab, flow_to(lab, 6016))
     assert (packets.ack[packets.flags & offsets.TCP_ACK_FLAG == 0] == -1).all()
+
+
+def test_no_frames_are_no_packets():
+    packets = flow_packets([], 0)
+    assert len(packets) == 0
+    assert not packets.any_tcp
+    assert len(packets.volume()) == 0

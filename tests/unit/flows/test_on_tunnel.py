@@ -7,7 +7,7 @@ import pytest
 
 import nvgre_inspect
 from nvgre_inspect.flows.on_tunnel import carried_by, flows_on, frames_on, tenants_on
-from nvgre_inspect.flows.packet_sizes import needed_mtu, packet_sizes, size_bins
+from nvgre_inspect.flows.packet_sizes import Sizes, mtu_words, needed_mtu, packet_sizes, size_bins
 from tests.unit.flows.again import SAMPLES, frames_again
 
 NAMES = ["fabric.pcapng", "neighbours.pcap", "nested-vxlan.pcap", "ipv6-underlay.pcap", "fragments.pcap"]
@@ -73,16 +73,26 @@ def test_no_packets_have_no_overhead():
 def test_size_bins_hold_every_packet(most):
     sizes = np.array([0, 60, 1500, 1501, 8999, 65535])
     bins = size_bins(sizes, most)
-    assert len(bins.counts) == len(bins.edges) - 1 <= most
-    assert bins.counts.sum() == len(sizes)
-    assert bins.edges[0] == 0
-    assert bins.edges[-1] > sizes.max()
-    for i, count in enumerate(bins.counts):
-        assert count == np.count_nonzero((sizes >= bins.edges[i]) & (sizes < bins.edges[i + 1]))
+    assert bins.counts.shape[0] == 2
+    assert bins.counts.shape[1] <= most
+    assert bins.counts.sum(axis=1).tolist() == [3, 3]
+    for i, count in enumerate(bins.counts.sum(axis=0)):
+        assert count == np.count_nonzero((sizes >= i * bins.width) & (sizes < (i + 1) * bins.width))
 
 
 def test_size_bins_reach_an_ethernet_mtu_at_least():
-    assert size_bins(np.zeros(0, np.int64), 10).edges[-1] > 1500
+    bins = size_bins(np.zeros(0, np.int64), 10)
+    assert bins.width * bins.counts.shape[1] > 1500
+    assert not bins.counts.any()
+
+
+def test_words_about_the_mtu():
+    fits = Sizes(np.array([60, 1500]), np.array([42, 42]))
+    assert mtu_words(fits) == "largest 1,500 B, overhead 42 B: fit an MTU of 1,500"
+    larger = Sizes(np.array([60, 1542, 1542]), np.array([46, 42, 42]))
+    assert mtu_words(larger) == "largest 1,542 B, overhead 42 B: need an MTU of 1,600, 2 do not fit 1,500"
+    assert mtu_words(Sizes(np.array([70000]), np.array([42]))).endswith("need an MTU beyond 9,216, 1 do not fit 1,500")
+    assert mtu_words(Sizes(np.zeros(0, np.int64), np.zeros(0, np.int64))) == "no packets"
 
 
 @pytest.mark.parametrize(
