@@ -134,23 +134,29 @@ class Settling:
 
     def _settle_receivers(self) -> None:
         sent, received = self._sent, self._received
+        #: CAs that never sent, until they have a place.
+        silent = {ca: _last(spans) for ca, spans in received.cas.items() if ca not in sent.cas}
         for mac, spans in received.macs.items():
             if mac in sent.macs:
                 continue
             cas = received.cas_of.get(mac, set())
-            silent = [ca for ca in cas if ca not in sent.cas]
-            if len(silent) < len(cas) or (len(spans) > 1 and not _in_turn(spans)):
+            own = [ca for ca in cas if ca in silent]
+            if any(ca in sent.cas for ca in cas) or (len(spans) > 1 and not _in_turn(spans)):
                 # A router's: who is behind it is found by CA.
-                self._alone.update((ca, _last(received.cas[ca])) for ca in silent)
+                self._alone.update((ca, silent.pop(ca)) for ca in own)
                 continue
             # One CA of each IP version may be the machine's own; more are behind it.
-            own = silent if len({ca.version for ca in silent}) == len(silent) else []
-            self._machines[mac] = _last(spans), [ca for ca in own if ca not in self._alone]
+            if len({ca.version for ca in own}) < len(own):
+                own = []
+            self._machines[mac] = _last(spans), own
             self._tell(mac.hex(":"), spans)
-        for ca, spans in received.cas.items():
-            if ca not in sent.cas and not any((ca, pa) in received.macs_of for pa in spans):
-                self._alone[ca] = _last(spans)
-                self._tell(str(ca), spans)
+            for ca in own:
+                del silent[ca]
+        for ca, pa in silent.items():
+            # Those with a MAC address are found by that.
+            if not any((ca, behind) in received.macs_of for behind in received.cas[ca]):
+                self._alone[ca] = pa
+                self._tell(str(ca), received.cas[ca])
 
     def _place(self, mac: bytes) -> Address | None:
         return self._machines[mac][0] if mac in self._machines else None
