@@ -217,7 +217,7 @@ ENCAPSULATION = (
     Key(
         "inner_vlan",
         _choice("remove", "refuse", "keep"),
-        "802.1Q tags of the inner frame are removed (RFC 7637 section 3.2.1), make it be skipped, or are kept.",
+        "802.1Q tags of the inner frame are removed (RFC 7637 section 3.3), make it be skipped, or are kept.",
     ),
     Key("vlan", _number(0, 4094), "VLAN id of the outer frame's tag (0: priority only); without it there is no tag."),
     Key("vlan_priority", _number(0, 7), "Priority in the outer frame's tag."),

@@ -118,11 +118,11 @@ _RULES = """
 - Every `pa` of an address, and every PA in `next_hops`, is that of a host; one in `next_hops` is another host's, of
   the same IP version.
 - An address has a `mac`, a `ca`, or both. A router that answers for many has one `mac` and a list in `ca`.
-- `vsid` fits the encapsulation: nvgre 4096 to 16777214 (RFC 7637 section 3.2 reserves the others), vxlan and geneve
+- `vsid` fits the encapsulation: nvgre 4096 to 16777214 (RFC 7637 section 3.4 reserves the others), vxlan and geneve
   24 bits, gre and gretap 32 bits, labels of MPLS 16 to 1048575 (RFC 3032 section 2.1). gre and gretap may do
   without, and then write no key; ipip has none.
 - Options of `[encapsulation]` other than the default go with the kinds that the table names. nvgre has no checksum
-  and no sequence number (RFC 7637 section 3.2), and never keeps tags (section 3.2.1); neither do gre and ipip,
+  and no sequence number (RFC 7637 section 3.2), and never keeps tags (section 3.3); neither do gre and ipip,
   which carry IP packets.
 - `vlan_priority` needs `vlan`; `over_mtu` other than `drop` needs `mtu`; `unknown = "flood"` needs a `bum` other
   than `drop`.

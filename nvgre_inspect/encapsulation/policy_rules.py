@@ -16,7 +16,7 @@ from nvgre_inspect.encapsulation.policy_keys import ENCAPSULATION, GRE_KINDS, Ke
 #: Why identifiers of a kind have their range.
 _LABEL = "a label has 20 bits, and RFC 3032 section 2.1 reserves 0 to 15"
 _ID_WHY = {
-    "nvgre": "RFC 7637 section 3.2 reserves 0 to 4095 and 16777215",
+    "nvgre": "RFC 7637 section 3.4 reserves 0 to 4095 and 16777215",
     "gretap": "the key has 32 bits",
     "gre": "the key has 32 bits",
     "vxlan": "a VNI has 24 bits",
@@ -55,7 +55,7 @@ def _of_encapsulation(encapsulation: Encapsulation) -> Iterator[str]:
                 f"{_kinds(key)} {'have' if len(key.kinds) > 1 else 'has'} it"
             )
     if encapsulation.inner_vlan == "keep" and kind == "nvgre":
-        yield "encapsulation.inner_vlan: keep is not allowed for nvgre: RFC 7637 section 3.2.1 wants tags removed"
+        yield "encapsulation.inner_vlan: keep is not allowed for nvgre: RFC 7637 section 3.3 wants tags removed"
     if encapsulation.inner_vlan == "keep" and kind in CARRIES_IP:
         yield f"encapsulation.inner_vlan: keep makes no sense for {kind}, which carries IP packets and no tags"
     if encapsulation.vlan_priority and encapsulation.vlan is None:

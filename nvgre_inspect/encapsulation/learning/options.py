@@ -164,7 +164,7 @@ class Options:
         if not self._tagged or self._kind in CARRIES_IP:
             return "remove"
         if self._kind == "nvgre":
-            notes.count(self._tagged, "with tags inside, which are removed (RFC 7637 section 3.2.1)")
+            notes.count(self._tagged, "with tags inside, which are removed (RFC 7637 section 3.3)")
             return "remove"
         return "keep"
 

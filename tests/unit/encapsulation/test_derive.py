@@ -456,7 +456,8 @@ def test_kernels_learn_the_same(tmp_path: Path) -> None:
 
 def hashes(kind: Kind, frames: Sequence[bytes]) -> list[int]:
     (one,) = selected([batch_of(frames)])
-    return Headers(kind, one.batch, one.records, np.arange(len(frames))).entropy.tolist()
+    found: list[int] = Headers(kind, one.batch, one.records, np.arange(len(frames))).entropy.tolist()
+    return found
 
 
 @settings(deadline=None)

@@ -33,7 +33,7 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 MAC = "02:00:00:00:00:01"
 HOSTS = [{"pa": "192.0.2.1", "mac": MAC}, {"pa": "192.0.2.2", "mac": "02:00:00:00:00:02"}]
 IPV6_HOST = {"pa": "2001:db8::1", "mac": MAC}
-BLUE = {
+BLUE: dict[str, Any] = {
     "vsid": 5001,
     "address": [
         {"pa": "192.0.2.1", "mac": "00:15:5d:00:00:01", "ca": "10.0.0.1"},
@@ -164,7 +164,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no VSID": (document() | {"subnet": [{}]}, "subnet[0].vsid: is missing; nvgre carries one"),
     "reserved VSID": (
         with_subnet(vsid=4095),
-        "subnet[1].vsid: 4095 is not between 4096 and 16777214: RFC 7637 section 3.2 reserves 0 to 4095 and 16777215",
+        "subnet[1].vsid: 4095 is not between 4096 and 16777214: RFC 7637 section 3.4 reserves 0 to 4095 and 16777215",
     ),
     "vendor's VSID": (with_subnet(vsid=0xFFFFFF), "subnet[1].vsid: 16777215 is not between 4096 and 16777214"),
     "large VNI": (
@@ -203,7 +203,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "port of GRE": (document(kind="gretap", port=4789), "encapsulation.port: 4789 makes no sense for gretap"),
     "tags in NVGRE": (
         document(inner_vlan="keep"),
-        "encapsulation.inner_vlan: keep is not allowed for nvgre: RFC 7637 section 3.2.1 wants tags removed",
+        "encapsulation.inner_vlan: keep is not allowed for nvgre: RFC 7637 section 3.3 wants tags removed",
     ),
     "tags in IP": (document(kind="gre", inner_vlan="keep"), "encapsulation.inner_vlan: keep makes no sense for gre"),
     "priority without tag": (
@@ -310,7 +310,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
     kind: Kind = draw(st.sampled_from(KINDS))
-    values = {
+    values: dict[str, st.SearchStrategy[Any]] = {
         "kind": st.just(kind),
         "ttl": st.integers(1, 255),
         "df": st.booleans(),
@@ -355,7 +355,7 @@ def policies(draw: st.DrawFn) -> Policy:
         entries = [Entry(draw(st.sampled_from(pas)), mac, (ca,)) for mac, ca in zip(macs, cas, strict=False)]
         rest = tuple(cas[len(entries) :])
         entries += [Entry(draw(st.sampled_from(pas)), None, rest)] if rest else []
-        bum = draw(st.just("replicate") | groups)
+        bum: Any = draw(st.just("replicate") | groups)
         subnets.append(Subnet(vsid, tuple(entries), bum, draw(st.sampled_from(["drop", "flood"])), draw(NAMES)))
     return Policy(encapsulation, hosts, tuple(subnets))
 
