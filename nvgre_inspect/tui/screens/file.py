@@ -101,6 +101,8 @@ class FileDialog(ModalScreen[FileChoice | None]):
         """ValueError with a sentence for what cannot be written."""
         if not text:
             raise ValueError("a file needs a name")
+        if not text.isprintable():
+            raise ValueError("the name has characters that cannot be shown")
         path = Path(text).expanduser()
         if path.is_dir():
             raise ValueError(f"{text} is a folder: name a file in it")
