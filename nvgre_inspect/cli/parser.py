@@ -10,11 +10,13 @@ from nvgre_inspect.cli import (
     configuration,
     decap,
     dissect,
+    encap,
     export,
     man,
     policy,
     summary,
     tables,
+    translate,
     version,
     view,
 )
@@ -22,7 +24,21 @@ from nvgre_inspect.cli.arguments import Parser
 from nvgre_inspect.version import __version__
 
 #: The modules that hold commands, in the order in which `--help` lists them.
-MODULES = (view, summary, tables, export, dissect, decap, policy, configuration, completion, man, version)
+MODULES = (
+    view,
+    summary,
+    tables,
+    export,
+    dissect,
+    decap,
+    encap,
+    translate,
+    policy,
+    configuration,
+    completion,
+    man,
+    version,
+)
 #: The command that is meant where none is named: `nvgre-inspect FILE...`.
 DEFAULT = "view"
 

@@ -95,7 +95,8 @@ class CompiledEncapsulator:
         for row in range(len(self.outputs), len(self._interfaces)):
             info = self._interfaces[row]
             recorded = Origin.parse(info.description) is not None
-            self.outputs.append(OutputInterface(info.linktype, info.name, "" if recorded else info.description, row))
+            description = "" if recorded else info.description
+            self.outputs.append(OutputInterface(offsets.DLT_ETHERNET, info.name, description, row))
 
     def _find_ways(self, keys: npt.NDArray[np.uint32], verdicts: Verdicts) -> None:
         accepted = np.flatnonzero(verdicts.accepted)

@@ -108,6 +108,7 @@ class _Run:
         self._rewriter = rewriter
         self._destination = destination
         self._replies = replies
+        self._interfaces = interfaces
         self._outputs = _Outputs(rewriter, interfaces) if keep_others else None
         self._totals = Totals()
 
@@ -165,7 +166,14 @@ class _Run:
         if result.replies is not None and self._replies is not None:
             totals.replies += len(result.replies)
             none = np.full(len(result.replies), -1, dtype=np.int64)
-            self._replies.write(result.replies, self._rewriter.outputs, none)
+            self._replies.write(result.replies, self._reply_outputs(), none)
+
+    def _reply_outputs(self) -> Sequence[OutputInterface]:
+        """Answers go back where frames came from."""
+        return [
+            OutputInterface(info.linktype, info.name, info.description, row)
+            for row, info in enumerate(self._interfaces)
+        ]
 
     def _without_unfit(
         self, batch: PacketBatch, numbers: Ints, entropy: Ints, fits: npt.NDArray[np.bool_]

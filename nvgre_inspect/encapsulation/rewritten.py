@@ -44,7 +44,8 @@ class Rewritten:
     left: PacketBatch | None = None
     #: Frames that were put together into others, which are in `batch` or `skipped`: parts less wholes.
     joined: int = 0
-    #: Answers to frames that did not fit (ICMP packet too big), and the numbers of these.
+    #: Answers to frames that did not fit (ICMP packet too big), at the interfaces of the input where they came from,
+    #: and the numbers of these frames.
     replies: PacketBatch | None = None
     reply_number: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
