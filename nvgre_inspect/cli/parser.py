@@ -55,6 +55,8 @@ examples:
   nvgre-inspect tunnels *.pcap.zst --csv -o tunnels.csv
   tcpdump -w - | nvgre-inspect tenants -
   nvgre-inspect decap uplink.pcapng -o tenant.pcapng -Y 'vsid == 5001'
+  nvgre-inspect encap tenant.pcapng -o uplink.pcapng --policy policy.toml
+  nvgre-inspect translate uplink.pcapng -o vxlan.pcapng --to vxlan --map 5001=7001
   nvgre-inspect export uplink.pcapng -o reports/           one table of flows per tenant
 
 exit codes: 0 done, 1 failed, 2 usage or filter error, 3 part of the input was unreadable, 130 interrupted
