@@ -1,11 +1,13 @@
 """The registry of actions, default keys, and what a user's [keys] table makes of them."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from nvgre_inspect.actions import ACTIONS, Context
 from nvgre_inspect.keys import DEFAULTS, Keys, KeysError, parse_key, remapped, shown
+from nvgre_inspect.keys_page import markdown, section
 
 
 def test_every_action_has_keys_and_every_key_an_action():
@@ -140,3 +142,8 @@ def test_remappings_that_cannot_be(table, message):
     with pytest.raises(KeysError) as caught:
         remapped(table)
     assert str(caught.value).startswith(message)
+
+
+def test_the_page_says_the_keys():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "tui.md").read_text("utf-8")
+    assert section(page) == markdown(), "run: python -m nvgre_inspect.keys_page docs/tui.md"
