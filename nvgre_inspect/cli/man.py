@@ -20,6 +20,7 @@ EXIT_CODES = (
 )
 ENVIRONMENT = (
     ("NVGRE_INSPECT_CONFIG", "the configuration file, in place of the one in the platform's folder"),
+    ("NVGRE_INSPECT_STATE", "the folder for the history of filters, in place of the platform's"),
     ("NO_COLOR", "if set and not empty: no colours, unless --color always"),
 )
 
