@@ -31,6 +31,8 @@ class CandidateList(OptionList, can_focus=False):
         border: none;
         background: $panel;
         &.-open { display: block; }
+        /* Without a background of its own it would not stand out. */
+        &:ansi { border: round $border; max-height: 12; }
     }
     """
 
