@@ -311,23 +311,24 @@ class Session:
         self,
         filter: str | None = None,  # noqa: A002 (the option's name)
         *,
-        inner: Inner = "tenant",
+        inner: Inner | None = "tenant",
     ) -> Iterator[Selected]:
-        """All frames in order, decoded, and which of them pass `filter` (`-Y`); `inner` as in DecodeOptions.
+        """All frames in order, decoded, and which of them pass `filter` (`-Y`).
 
-        One pass without counting anything; where the filter asks for columns of flows, or the input was counted
-        before, that pass comes first (a pipe must then have been kept: `SessionOptions.spool`).
+        `inner` as in DecodeOptions; None: the caller needs no records, and gets none where they can be spared. It is
+        one pass without counting anything; where the filter asks for columns of flows, or the input was counted before,
+        that pass comes first (a pipe must then have been kept: `SessionOptions.spool`).
         """
         chosen = _compiled(filter, "packets")
         if chosen is not None and chosen.needs_flows:
             self.read()
         counted = self._engine.uses_kernels is not None
         # A filter asks for the records that everybody else sees.
-        unfiltered = chosen is None and self._read_filter is None and not counted
+        unfiltered = chosen is None and not self._chooses and not counted
         source = self.pages().selected(chosen) if counted else self._once(chosen, inner if unfiltered else "tenant")
-        return source if unfiltered or inner == "tenant" else self._decoded_again(source, inner)
+        return source if unfiltered or inner is None or inner == "tenant" else self._decoded_again(source, inner)
 
-    def _once(self, chosen: Filter | None, inner: Inner) -> Iterator[Selected]:
+    def _once(self, chosen: Filter | None, inner: Inner | None) -> Iterator[Selected]:
         self._began = time.monotonic()
         with closing(self._engine.decoded(self._captures.batches(), inner)) as items:
             for batch, records, frames, numbers in items:

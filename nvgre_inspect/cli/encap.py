@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         if totals.replies:
             yield f"{counted(totals.replies, 'answer')} in {arguments.replies}"
 
-    return rewriting.run(arguments, destination, make_rewriter, replies=replies, say_more=say_more)
+    return rewriting.run(arguments, destination, make_rewriter, inner=None, replies=replies, say_more=say_more)
 
 
 def _ways(arguments: argparse.Namespace) -> _Ways:

@@ -76,13 +76,14 @@ def run(
     destination: Destination,
     make_rewriter: Callable[[Session], Rewriter],
     *,
-    inner: Inner = "tenant",
+    inner: Inner | None = "tenant",
     replies: Destination | None = None,
     say_more: Callable[[Totals], Iterable[str]] = lambda totals: (),
 ) -> int:
     """Rewrite the input into `destination`, say what became of it, and return the exit code.
 
-    `inner` is the layer that the rewriter takes off; `say_more` gives further sentences for the summary.
+    `inner` is the layer that the rewriter takes off, None: it needs no records; `say_more` gives further sentences for
+    the summary.
     """
     from nvgre_inspect.encapsulation.rewriting import rewrite
 

@@ -88,6 +88,11 @@ class _ReferenceDecoder:
         return records
 
 
+class _NoDecoder:
+    def decode(self, batch: PacketBatch) -> Records:
+        return np.empty(0, dtype=RECORD)
+
+
 class Engine:
     """One run over one input."""
 
@@ -130,10 +135,13 @@ class Engine:
             return KernelDecoder(options)
         return _ReferenceDecoder(options)
 
-    def decoded(self, batches: Iterable[PacketBatch], inner: Inner = "tenant") -> Decoded:
-        """All batches with their records, of chosen frames only; nothing is counted but `frames`."""
+    def decoded(self, batches: Iterable[PacketBatch], inner: Inner | None = "tenant") -> Decoded:
+        """All batches with their records, of chosen frames only; nothing is counted but `frames`.
+
+        `inner` None: nobody needs records, and there are none.
+        """
         batches = self._settle(iter(batches), "decode")
-        items = self._decoded(batches, self.decoder(inner))
+        items = self._decoded(batches, _NoDecoder() if inner is None else self.decoder(inner))
         if self._which == "kernels":
             items = _ahead(items)
         try:
@@ -146,7 +154,7 @@ class Engine:
     def _settle(self, batches: Iterator[PacketBatch], *kernels: str) -> Iterator[PacketBatch]:
         """Decide by the first frames which engine it is, and compile these kernels if need be; all of the frames."""
         if self._which == "auto":
-            self._which, batches = _decide(batches)
+            self._which, batches = _decide(batches, _SMALL_WARM if compiled.is_warm(*kernels) else _SMALL_COLD)
         if self._which == "kernels" and not compiled.is_warm(*kernels) and self._on_compile is not None:
             self._on_compile()
         return batches
@@ -211,9 +219,8 @@ class Engine:
             yield Item(batch, records, frames, numbers)
 
 
-def _decide(batches: Iterator[PacketBatch]) -> tuple[Which, Iterator[PacketBatch]]:
-    """Look at the first frames: the engine for this input, and all of its batches."""
-    small = _SMALL_WARM if compiled.is_warm("decode", "account") else _SMALL_COLD
+def _decide(batches: Iterator[PacketBatch], small: int) -> tuple[Which, Iterator[PacketBatch]]:
+    """Look at the first frames: the engine for this input, by whether there are more than `small`, and all batches."""
     held: list[PacketBatch] = []
     frames = size = 0
     for batch in batches:

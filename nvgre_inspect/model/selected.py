@@ -14,7 +14,7 @@ class Selected(NamedTuple):
     """Consecutive frames of the input, without those that `-R` and `--interface` leave out."""
 
     batch: PacketBatch
-    #: RECORD per frame.
+    #: RECORD per frame; none where nobody needs them.
     records: npt.NDArray[np.void]
     #: int64, the number of each frame in the input, from 1, rising.
     numbers: npt.NDArray[np.int64]
