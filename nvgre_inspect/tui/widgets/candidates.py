@@ -27,7 +27,7 @@ class CandidateList(OptionList, can_focus=False):
         max-width: 100%;
         height: auto;
         max-height: 10;
-        padding: 0 1;
+        padding: 0;
         border: none;
         background: $panel;
         &.-open { display: block; }
@@ -37,7 +37,7 @@ class CandidateList(OptionList, can_focus=False):
     """
 
     def __init__(self) -> None:
-        super().__init__(compact=True, markup=False)
+        super().__init__(markup=False)
         self._candidates: tuple[Candidate, ...] = ()
 
     @property
