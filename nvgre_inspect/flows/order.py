@@ -34,9 +34,14 @@ def order(
 def _sortable(values: pd.Series[Any], kind: Type) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """Numbers that sort as the values do, and which of them are null (there the number is 0)."""
     if kind is Type.LIST:
-        return _ranked(values.map(lambda items: items or None).astype("category"), letters=True)
+        codes, lists = pd.factorize(values)
+        return _ranked(
+            np.where(np.array([len(items) > 0 for items in lists], dtype=bool)[codes], codes, -1), list(lists)
+        )
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return _ranked(values, letters=kind is Type.TEXT)
+        codes = values.cat.codes.to_numpy().astype(np.int64)
+        # Addresses are in order already.
+        return _ranked(codes, values.cat.categories.tolist() if kind is Type.TEXT else ())
     null = values.isna().to_numpy()
     if kind is Type.TIME:
         numbers = values.dt.tz_localize(None).to_numpy("datetime64[ns]").view("int64").copy()
@@ -49,13 +54,11 @@ def _sortable(values: pd.Series[Any], kind: Type) -> tuple[npt.NDArray[Any], npt
     return numbers, null
 
 
-def _ranked(values: pd.Series[Any], *, letters: bool) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """Categories by their place: as they are (addresses, which are in order), or sorted."""
-    codes = values.cat.codes.to_numpy().astype(np.int64)
+def _ranked(codes: npt.NDArray[np.int64], names: Sequence[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Codes (-1: null) by the place of their names in order; without names as they are."""
     null = codes < 0
-    if letters:
-        names = values.cat.categories.tolist()
-        rank = np.empty(len(names) + 1, dtype=np.int64)
+    if len(names):
+        rank = np.empty(len(names), dtype=np.int64)
         rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
         codes = rank[codes]
     return np.where(null, 0, codes), null

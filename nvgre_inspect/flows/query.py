@@ -6,7 +6,7 @@ Pure functions of a Snapshot, safe to run in any thread. A million flows take a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,11 @@ from nvgre_inspect.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from nvgre_inspect.flows.filter import Filter
+
+
+Positions = npt.NDArray[np.int64]
+#: Part of a table up to which its rows are gathered before they are tested.
+_FEW = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Found:
 
     frame: pd.DataFrame
     #: int64, positions in `frame`; None: all rows as they are.
-    positions: npt.NDArray[np.int64] | None
+    positions: Positions | None
     #: Rows that belong, before the filter.
     belonging: int
 
@@ -53,15 +58,22 @@ def find(snapshot: Snapshot, query: Query) -> Found:
     positions = rows_within(snapshot, query.table, query.narrow)
     belonging = len(frame) if positions is None else len(positions)
     if query.filter is not None:
-        passing = np.flatnonzero(query.filter.mask(_taken(frame, positions)))
-        positions = passing if positions is None else positions[passing]
+        positions = _passing(frame, positions, query.filter)
     if query.by:
-        placed = order(
-            _taken(frame[list(query.by)], positions), TABLES[query.table], query.by, descending=query.descending
-        )
+        few = pd.DataFrame({name: _taken(frame[name], positions) for name in query.by}, copy=False)
+        placed = order(few, TABLES[query.table], query.by, descending=query.descending)
         positions = placed if positions is None else positions[placed]
     return Found(frame, positions, belonging)
 
 
-def _taken(frame: pd.DataFrame, positions: npt.NDArray[np.int64] | None) -> pd.DataFrame:
-    return frame if positions is None else frame.iloc[positions]
+def _passing(frame: pd.DataFrame, positions: Positions | None, chosen: Filter) -> Positions:
+    """Those of the rows that pass the filter."""
+    if positions is not None and len(positions) < _FEW * len(frame):
+        return positions[chosen.mask(frame.iloc[positions])]
+    # Rows are gathered from all columns, which costs more than to test those that do not belong.
+    mask = chosen.mask(frame)
+    return np.flatnonzero(mask) if positions is None else positions[mask[positions]]
+
+
+def _taken(column: pd.Series[Any], positions: Positions | None) -> pd.Series[Any]:
+    return column if positions is None else column.take(positions)

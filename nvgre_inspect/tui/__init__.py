@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -17,6 +18,8 @@ _PATIENCE_SECONDS = 2.0
 #: While another thread computes in Python, drawing waits this long each time it has waited for anything; a repaint does
 #: so some twenty times. The default of 5 ms makes that 0.1 s.
 _SWITCH_SECONDS = 0.0005
+#: Python's own thresholds, which the command line raises for processes that end soon.
+_GARBAGE = (700, 10, 10)
 
 
 def run_app(files: Sequence[str], options: SessionOptions, settings: Config) -> InspectApp:
@@ -42,6 +45,9 @@ def run_app(files: Sequence[str], options: SessionOptions, settings: Config) -> 
             from nvgre_inspect.tui.app import InspectApp
 
             app = InspectApp(session, settings, files, loader)
+            # What imports made stays; looking for garbage need not look through it again. Old Snapshots are garbage.
+            gc.freeze()
+            gc.set_threshold(*_GARBAGE)
             app.run(mouse=settings.tui.mouse)
         finally:
             loader.cancel()

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 #: Snapshots are taken at most this often, and cost at most a quarter of the time.
 INTERVAL_SECONDS = 0.25
 _SHARE = 4
+#: Of more flows than this a Snapshot is taken at most that often: one of a million flows takes 0.8 GB, and while it is
+#: made the one before is still shown.
+_MANY_FLOWS = 100_000
+_LONG_INTERVAL_SECONDS = 30.0
 #: How often progress is told.
 _PROGRESS_SECONDS = 0.1
 #: The first look: so many frames (0.1 s), of inputs of at least so many bytes. Smaller ones are read as fast.
@@ -146,9 +150,12 @@ class Loader:
                 return
             began = time.monotonic()
             if began >= next_at and not self._paused.is_set():
-                self._say(self._take())
+                snapshot = self._take()
+                self._say(snapshot)
+                interval = INTERVAL_SECONDS if len(snapshot.state.flows) < _MANY_FLOWS else _LONG_INTERVAL_SECONDS
+                del snapshot
                 spent = time.monotonic() - began
-                next_at = began + spent + max(INTERVAL_SECONDS, (_SHARE - 1) * spent)
+                next_at = began + spent + max(interval, (_SHARE - 1) * spent)
 
     def _take(self) -> Snapshot:
         snapshot = self._session.snapshot()

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks import files
+from tests.benchmarks import files, tui
 from tests.benchmarks.process import TOOL, in_turn, run
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +147,7 @@ def many_flows(flows: int) -> Iterator[Row]:
         f"{ours.wall:.2f} s wall, {ours.cpu:.2f} s CPU",
         f"peak {ours.peak:.0f} MiB",
     )
+    yield from tui.keys(path, 4 * flows, flows)
     path.unlink()
 
 
@@ -191,6 +192,7 @@ def main() -> None:
         against_tshark(big, packets, times),
         against_tshark(capture(4 * packets), 4 * packets, 1),
         python_loops(big, packets),
+        tui.load(big, packets),
         memory([packets, 2 * packets, 4 * packets]),
         many_flows(packets),
         start(times),
