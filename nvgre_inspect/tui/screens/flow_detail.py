@@ -243,21 +243,34 @@ class FlowDetailScreen(PanesScreen):
 
     # --- going on ----------------------------------------------------------------------------------------------------
 
-    @on(FrameTable.Opened)
-    def _open_tunnel(self) -> None:
-        if self._detail is None or not self._placements.row_count:
-            return
+    def _tunnel(self) -> Step | None:
+        """The tunnel of the placement under the cursor; says why if there is none."""
+        if not self._placements.row_count:
+            self.explain("this flow is outside any tunnel")
+            return None
         rows = self._placements.rows
         place = {name: rows.value(self._placements.cursor_row, name) for name in rows.data.columns}
         if place["tunnel"] is None:
             self.explain("this row collects what exceeds 256 placements of a flow")
-        else:
-            self.app.go("tunnel_detail", self.app.scope.into(tunnel_step(place)))
+            return None
+        return tunnel_step(place)
+
+    @on(FrameTable.Opened)
+    def _open_tunnel(self) -> None:
+        step = self._tunnel()
+        if step is not None:
+            self.app.go("tunnel_detail", self.app.scope.into(step))
 
     @on(Ladder.Opened)
     def _open_packet(self, message: Ladder.Opened) -> None:
         step = Step(Kind.PACKET, message.number, f"packet {message.number}")
         self.app.go("packets", self.app.scope.into(step))
+
+    def action_overlay(self) -> None:
+        """The flows on the tunnel of the selected placement."""
+        step = self._tunnel()
+        if step is not None:
+            self.app.go("flows", Scope((step,)))
 
     def action_underlay(self) -> None:
         """The tunnels that carry it."""

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from dissectors.offsets import TCP_ACK_FLAG
 from nvgre_inspect.actions import Context
 from nvgre_inspect.display.text import fit, pad
 from nvgre_inspect.display.times import SECOND
@@ -128,7 +129,8 @@ class Ladder(ScrollView, can_focus=True, inherit_bindings=False):
         mark = int(packets.mark[row])
         if mark & ~_CALM:
             arrow_style += self._style_of("bad") if not (under and self.has_focus) else Style(bold=True)
-        elif not under and not packets.length[row]:
+        elif not under and packets.is_tcp[row] and packets.flags[row] == TCP_ACK_FLAG and not packets.length[row]:
+            # Bare acknowledgements step back behind what they acknowledge.
             arrow_style += self._style_of("dim")
         time = _since(int(packets.ts_ns[row]) - int(packets.ts_ns[0]))
         head = pad(fit(time, _TIME - 1), _TIME - 1, right=True)

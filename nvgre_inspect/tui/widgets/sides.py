@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from nvgre_inspect.display.sides import Line
-from nvgre_inspect.display.text import fit, pad
+from nvgre_inspect.display.text import cells, fit, pad
 
 _LABEL, _VALUE = 15, 11
 #: One word, its text, and the style of the text.
@@ -58,7 +58,8 @@ def _word(text: Text, word: Word, style_of: Callable[[str], Style]) -> None:
 def _row(text: Text, label: str, values: Sequence[tuple[str, str | None]], style_of: Callable[[str], Style]) -> None:
     text.append(pad(label, _LABEL))
     for value, style in values:
-        text.append(" ").append(pad(fit(value, _VALUE), _VALUE, right=True), _style(style, style_of))
+        shown = fit(value, _VALUE)
+        text.append(" " * (1 + _VALUE - cells(shown))).append(shown, _style(style, style_of))
     text.append("\n")
 
 
