@@ -113,19 +113,20 @@ class Options:
         return usual & offsets.VLAN_ID_MASK, usual >> _PRIORITY_SHIFT
 
     def _flow_id(self, notes: Notes) -> Literal["hash", "zero"] | int:
-        total = ours = 0
+        total = ours = proven = 0
         flow_ids: Counter[int] = Counter()
         for (flow_id, same), count, *_ in self._entropy.rows():
             total += count
+            proven += count if same == 1 else 0
             # Not known: a later fragment, which a hash may well have given what it has.
             ours += count if same == 1 or (same == -1 and (flow_id or self._kind in PORTS)) else 0
             flow_ids[flow_id] += count
-        if self._kind in PORTS:
+        if self._kind != "nvgre":
             notes.count(total - ours, "with UDP source ports that our hash does not give: they get others")
             return "hash"
         often, count = flow_ids.most_common(1)[0] if flow_ids else (0, 0)
         # One number for all, rather than a busy flow under a hash that we do not know.
-        if count > ours and count * 10 >= total * 9:
+        if (count > ours or not proven) and count * 10 >= total * 9:
             notes.count(total - count, f"with another FlowID than {often}, which all get")
             return often or "zero"
         notes.count(total - ours, "with FlowIDs that our hash does not give: they get others")

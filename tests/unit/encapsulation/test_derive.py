@@ -42,6 +42,7 @@ from tests.builders.overlay import (
     PAS,
     VSID,
     arp_frame,
+    fragments4,
     mac,
     options,
     policy,
@@ -367,6 +368,15 @@ def test_one_flow_id_for_all_is_a_number_and_zero_has_its_name() -> None:
     mostly = learnt([outer(A_TO_B, flow_id=9)] * 19 + [outer(A_TO_B, flow_id=8)])
     assert mostly.policy.encapsulation.flow_id == 9
     assert "1 frame with another FlowID than 9, which all get" in mostly.notes
+
+
+def test_later_fragments_alone_prove_no_hash() -> None:
+    """What their first fragment hashed to is not known, so a number that all have may as well be one for all."""
+    first, later, _ = fragments4()
+    whole = learnt(Encapsulator(policy()).encapsulate(first).frames + Encapsulator(policy()).encapsulate(first).frames)
+    assert whole.policy.encapsulation.flow_id == "hash"
+    alone = learnt([outer(later, flow_id=9), outer(later, flow_id=9)])
+    assert alone.policy.encapsulation.flow_id == 9
 
 
 def test_frames_are_learnt_from_as_the_mask_says() -> None:
