@@ -18,7 +18,7 @@ from nvgre_inspect.actions import ACTIONS, Action, Context
 from nvgre_inspect.keys import DEFAULTS, Keys, shown
 
 #: Actions that Textual itself has, under its own name.
-_TEXTUAL = {"palette": "app.command_palette"}
+_TEXTUAL = {"palette": "command_palette"}
 #: Asked for before a text field or a dialog sees the key.
 _FIRST = {"quit_now"}
 
@@ -36,13 +36,18 @@ def bindings_of(*names: str) -> list[BindingType]:
 def _binding(action: Action) -> Binding:
     return Binding(
         textual_keys(DEFAULTS[action.name]),
-        _TEXTUAL.get(action.name, action.name),
+        textual_action(action.name),
         action.title,
         show=action.footer,
         priority=action.name in _FIRST,
         tooltip=f"{action.title}: {action.meaning}",
         id=action.name,
     )
+
+
+def textual_action(name: str) -> str:
+    """What Textual calls the action: its method is `action_` and this."""
+    return _TEXTUAL.get(name, name)
 
 
 def textual_keys(keys: Iterable[str]) -> str:
@@ -93,7 +98,7 @@ class KeyedApp(App[None]):
 
     async def run_named(self, name: str) -> bool:
         """Run an action of the registry where it is found first, from what is focused outwards; whether it was."""
-        action = _TEXTUAL.get(name, name)
+        action = textual_action(name)
         for node in (self.focused or self.screen).ancestors_with_self:
             if await self.run_action(action, node):
                 return True

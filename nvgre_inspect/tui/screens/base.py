@@ -161,6 +161,42 @@ class InspectScreen(Screen[None]):
         """What is selected, in detail."""
         self.explain("nothing is selected here")
 
+    # What screens without rows or panes say: no key does nothing without a word.
+
+    def action_filter(self) -> None:
+        """Go to the filter bar."""
+        self.explain("there is nothing to filter on this screen")
+
+    def action_search(self) -> None:
+        """Find text in what is shown."""
+        self.explain("there is nothing to search on this screen")
+
+    def action_next_match(self) -> None:
+        """To the next match of the search."""
+        self.action_search()
+
+    def action_previous_match(self) -> None:
+        """To the match before."""
+        self.action_search()
+
+    def action_next_pane(self) -> None:
+        """To the next pane."""
+        self.focus_next()
+
+    def action_previous_pane(self) -> None:
+        """To the pane before."""
+        self.focus_previous()
+
+    def action_maximise(self) -> None:
+        """The pane fills the screen, and back."""
+        self.explain("there is nothing to maximise on this screen")
+
+    def action_time_format(self) -> None:
+        """The next way to show times."""
+        self.app.next_time_style()
+        self.missed_something()
+        self.catch_up()
+
     def action_export(self) -> None:
         """The rows to a file."""
         sharing.export(self)
