@@ -22,7 +22,7 @@ from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.session import Progress, Session
 from nvgre_inspect.tui.commands import CommandedApp
 from nvgre_inspect.tui.history import History
-from nvgre_inspect.tui.keymap import bindings
+from nvgre_inspect.tui.keymap import bindings, first_key
 from nvgre_inspect.tui.loading import Event, Loader, Outcome
 from nvgre_inspect.tui.messages import Loaded, Loading, SnapshotTaken
 from nvgre_inspect.tui.scope import Kind, Scope, Step
@@ -146,6 +146,8 @@ class InspectApp(CommandedApp):
         """Read no further."""
         if self.loading:
             self.loader.cancel()
+        else:
+            self.say(f"nothing is being read; {first_key(self, 'quit_now')} leaves")
 
     def action_pause(self) -> None:
         """Take no Snapshots, or take them again."""
