@@ -108,10 +108,9 @@ class InspectApp(CommandedApp):
 
     @property
     def progress_text(self) -> str:
-        """How far reading is: `42 %  1,203,000 packets/s  3 s left`; empty when all was read."""
-        if not self.loading or self.progress is None:
-            return ""
-        return describe(self.progress, self._compiling.seconds) + ("  (paused)" if self.loader.paused else "")
+        """How far reading is: `reading  42 %  1,203,000 packets/s  3 s left`; empty when all was read."""
+        words = [describe(self.progress, self._compiling.seconds)] if self.loading and self.progress else []
+        return "  ".join([*words, *(["paused"] if self.loader.paused else [])])
 
     @property
     def notices(self) -> list[str]:
@@ -136,7 +135,7 @@ class InspectApp(CommandedApp):
     def on_loaded(self, message: Loaded) -> None:
         """All was read, or what could be."""
         self.outcome = message.outcome
-        if message.outcome.snapshot is not None:
+        if message.outcome.snapshot is not None and not self.loader.paused:
             self.snapshot = message.outcome.snapshot
         self.current.missed_something()
         self.current.catch_up()
@@ -151,8 +150,14 @@ class InspectApp(CommandedApp):
 
     def action_pause(self) -> None:
         """Take no Snapshots, or take them again."""
-        self.loader.pause(paused=not self.loader.paused)
-        self.current.show_header()
+        pause = not self.loader.paused
+        if pause and not self.loading:
+            self.current.explain("all was read; nothing new comes")
+            return
+        self.loader.pause(paused=pause)
+        if not pause and self.outcome is not None and self.outcome.snapshot is not None:
+            self.snapshot = self.outcome.snapshot
+        self.current.catch_up()
 
     def action_follow(self) -> None:
         """Stay at the newest row, or not any more."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nvgre_inspect.tui.screens.base import InspectScreen
 
 #: Name, which is the module's, -> class. The first one is shown at the start.
-_CLASSES = {
+SCREENS = {
     "overview": "OverviewScreen",
     "tenants": "TenantsScreen",
     "tunnels": "TunnelsScreen",
@@ -20,7 +19,6 @@ _CLASSES = {
     "flow_detail": "FlowDetailScreen",
     "tunnel_detail": "TunnelDetailScreen",
 }
-SCREENS = {name: kind for name, kind in _CLASSES.items() if find_spec(f"{__name__}.{name}") is not None}
 
 
 def screen_class(name: str) -> type[InspectScreen]:

@@ -79,6 +79,9 @@ class InspectScreen(Screen[None]):
     def scope_changed(self, scope: Scope) -> None:
         """The screen is shown with another scope than before. Comes before `refresh_snapshot`."""
 
+    def nothing_read(self, why: str) -> None:
+        """Reading has ended, and there is nothing at all to show."""
+
     def selection(self) -> Selection | None:
         """What is selected, for pivots, export and copy; None: nothing is."""
         return None
@@ -116,6 +119,8 @@ class InspectScreen(Screen[None]):
         if self.app.snapshot is not None and self.app.snapshot is not self._seen_snapshot:
             self._seen_snapshot = self.app.snapshot
             self.refresh_snapshot(self.app.snapshot)
+        if self.app.snapshot is None and self.app.outcome is not None:
+            self.nothing_read("\n".join(self.app.notices) or "nothing was read")
 
     def missed_something(self) -> None:
         """Let `catch_up` tell about the Snapshot again, though it is the one that was seen."""

@@ -6,6 +6,7 @@ from textual import on
 
 from nvgre_inspect.tui.scope import Kind, Scope, Step
 from nvgre_inspect.tui.screens.rows import RowsScreen
+from nvgre_inspect.tui.steps import tunnel_step
 from nvgre_inspect.tui.widgets.table import FrameTable
 
 
@@ -18,6 +19,15 @@ class FindingsScreen(RowsScreen):
 
     @on(FrameTable.Opened)
     def _open(self) -> None:
-        frames = self.value("frames")
-        if frames and self.app.has_screen("packets"):
-            self.app.go("packets", Scope((Step(Kind.PACKET, frames[0], f"packet {frames[0]}"),)))
+        if self.table.row_count:
+            first = self.value("frames")[0]
+            self.app.go("packets", Scope((Step(Kind.PACKET, first, f"packet {first}"),)))
+
+    def action_underlay(self) -> None:
+        """The tunnel that it was seen on."""
+        number = self.value("tunnel") if self.table.row_count else None
+        if number is None or self.app.snapshot is None:
+            self.explain("this was seen outside any tunnel")
+            return
+        row = self.app.snapshot.tunnels.iloc[number - 1]
+        self.app.go("tunnels", Scope((tunnel_step(row),)))

@@ -96,6 +96,10 @@ class RowsScreen(FilteredScreen):
         """Find the rows again."""
         self.find_rows()
 
+    def nothing_read(self, why: str) -> None:
+        """There is no table."""
+        self._show_nothing(why)
+
     def _query(self) -> Query:
         scope, sorting = self.app.scope, self.table.sorting
         return Query(

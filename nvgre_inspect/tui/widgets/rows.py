@@ -23,7 +23,7 @@ from nvgre_inspect.display.values import Texts
 PAGE = 64
 _PAGES = 8
 #: Columns are no wider than this; what is longer ends in an ellipsis.
-WIDEST = 40
+WIDEST = 48
 #: Rows whose texts decide how wide a column is at first; later pages may widen it.
 _SAMPLE = 128
 
@@ -160,10 +160,10 @@ class Rows(DataTableBackend[pd.DataFrame]):
         return [self.text(row, index)[0] for row in range(self.row_count)]
 
     def get_cell_at(self, row_index: int, column_index: int) -> str:
-        """Text of one cell."""
+        """Text of one cell, not cut: what the mouse's tooltip shows."""
         if not (0 <= row_index < self.row_count and 0 <= column_index < len(self.shown)):
             raise IndexError(f"no cell {row_index}, {column_index}")
-        return self.text(row_index, column_index)[0]
+        return self._page(row_index // PAGE)[column_index][0][row_index % PAGE]
 
     def append_column(self, label: str, default: Any | None = None) -> NoReturn:
         """Refused: a Snapshot does not change."""

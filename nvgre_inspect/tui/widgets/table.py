@@ -19,6 +19,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.coordinate import Coordinate
+from textual.events import Click
 from textual.message import Message
 from textual.strip import Strip
 from textual_fastdatatable import DataTable
@@ -48,7 +49,6 @@ class View:
 
     cursor: Hashable = None
     column: str = ""
-    scroll_x: float = 0
     marked: frozenset[Hashable] = frozenset()
 
 
@@ -224,7 +224,7 @@ class FrameTable(DataTable, inherit_bindings=False):
 
     def view(self) -> View:
         """Where it stands, for `recall`."""
-        return View(self.cursor_key, self.column, self.scroll_x, self._marked)
+        return View(self.cursor_key, self.column, self._marked)
 
     def recall(self, view: View) -> None:
         """Stand there again. If that row is not here yet, it is waited for until the cursor is moved."""
@@ -232,13 +232,16 @@ class FrameTable(DataTable, inherit_bindings=False):
         self._waiting_for = view if row is None and view.cursor is not None else None
         self._marked = view.marked
         column = self._shown.index(view.column) if view.column in self._shown else self.cursor_column
-        self.move_cursor(row=0 if row is None else row, column=column)
+        destination = Coordinate(0 if row is None else row, column)
+        # Moving it brings it into view, from where somebody may have scrolled away.
+        if destination != self.cursor_coordinate:
+            self.move_cursor(row=destination.row, column=destination.column)
         self._clear_caches()
         self.refresh()
 
     def select(self, key: Hashable) -> None:
         """Put the cursor on the row with that key, as soon as it is here."""
-        self.recall(View(key, self.column, self.scroll_x, self._marked))
+        self.recall(View(key, self.column, self._marked))
 
     def watch_cursor_coordinate(self, old_coordinate: Coordinate, new_coordinate: Coordinate) -> None:
         """The whole row is lit, and the heading of its column."""
@@ -298,6 +301,11 @@ class FrameTable(DataTable, inherit_bindings=False):
             segments.append(Segment(f"{first}{words} ", style + Style.from_meta({"row": row, "column": place})))
         segments.append(Segment(" " * self.size.width, line))
         return Strip(segments)
+
+    def on_click(self, event: Click) -> None:
+        """Twice on a row: open it."""
+        if event.chain == 2 and event.style.meta.get("row", -1) >= 0:
+            self.action_drill_down()
 
     # --- actions -----------------------------------------------------------------------------------------------------
 
