@@ -143,6 +143,9 @@ class Engine:
         batches = self._settle(iter(batches), "decode")
         items = self._decoded(batches, _NoDecoder() if inner is None else self.decoder(inner))
         if self._which == "kernels":
+            # numba comes in here, with or without records: two threads that import it at once fail.
+            import nvgre_inspect.engine.decoder  # noqa: F401
+
             items = _ahead(items)
         try:
             for item in items:
