@@ -35,7 +35,7 @@ class CopyDialog(ModalScreen[int | None]):
         align: center middle;
         & > Vertical {
             width: 76; max-width: 95%; height: auto; max-height: 90%; background: $surface;
-            border: round $border; border-title-color: $accent;
+            border: round $border; border-title-color: $accent; border-subtitle-color: $text-muted;
         }
         & OptionList { height: auto; background: $surface; border: none; padding: 0 1;
             text-wrap: nowrap; text-overflow: ellipsis; &:focus { border: none; } }

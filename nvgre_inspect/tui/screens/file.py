@@ -38,7 +38,7 @@ class FileDialog(ModalScreen[FileChoice | None]):
         align: center middle;
         & > Vertical {
             width: 70; max-width: 95%; height: auto; padding: 0 1; background: $surface;
-            border: round $border; border-title-color: $accent;
+            border: round $border; border-title-color: $accent; border-subtitle-color: $text-muted;
         }
         & Input { width: 100%; background: $panel; }
         & #file-words { height: auto; color: $text-muted; }
