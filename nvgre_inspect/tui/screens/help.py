@@ -91,8 +91,8 @@ class HelpScreen(ModalScreen[None]):
         align: center middle;
         & > VerticalScroll {
             width: 100%; max-width: 100; height: 100%; max-height: 95%;
-            border: round $border; border-title-color: $accent; border-subtitle-color: $text-muted; background: $surface; padding: 0 1;
-            scrollbar-size-vertical: 1;
+            border: round $border; border-title-color: $accent; border-subtitle-color: $text-muted;
+            background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
         }
         & Static { width: 1fr; text-wrap: wrap; }
     }
