@@ -36,6 +36,8 @@ def test_the_largest_of_thin_bands_is_seen():
 def test_nothing_is_no_cell_and_very_little_is_one():
     assert cells_of([0]) == []
     assert cells_of([0.01]) == [Cell(0, 0, "▁", 0)]
+    assert cells_of([0.02], [0.01]) == [Cell(0, 0, "▁", 0)]
+    assert cells_of([0.01], [0.02]) == [Cell(0, 0, "▁", 1)]
 
 
 def test_bands_are_labelled_where_they_are_thickest():

@@ -16,6 +16,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.events import DescendantFocus
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
@@ -72,6 +73,21 @@ class Read:
     first: FlowPackets
     #: Packets of the flow.
     total: int
+
+
+@dataclass
+class Looked(Message):
+    """The worker has looked at the tables."""
+
+    found: Detail
+
+
+@dataclass
+class PacketsRead(Message):
+    """The worker has read the packets of that flow, or a sentence says why not."""
+
+    flow: int
+    found: Read | str
 
 
 def detail(snapshot: Snapshot, flow: int) -> Detail:
@@ -168,7 +184,7 @@ class FlowDetailScreen(PanesScreen):
     def _look(self, snapshot: Snapshot, flow: int) -> None:
         found = detail(snapshot, flow)
         if not get_current_worker().is_cancelled:
-            self.app.call_from_thread(self._show, found)
+            self.post_message(Looked(found))
 
     @work(thread=True, exclusive=True, group="flow-packets")
     def _read_again(self, snapshot: Snapshot, flow: int) -> None:
@@ -176,17 +192,21 @@ class FlowDetailScreen(PanesScreen):
         try:
             found = read_again(self.app.session.pages(snapshot), snapshot, flow, lambda: worker.is_cancelled)
         except CaptureError as error:
-            self.app.call_from_thread(self._say, escape(str(error)))
+            self.post_message(PacketsRead(flow, escape(str(error))))
             return
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._show_packets, found)
+            self.post_message(PacketsRead(flow, found))
 
     def _say(self, words: str) -> None:
         """Instead of packets."""
         self.query_one("#plot-pane", Pane).show(words)
         self.query_one("#ladder-pane", Pane).show(words)
 
-    def _show(self, found: Detail) -> None:
+    @on(Looked)
+    def _show(self, message: Looked) -> None:
+        found = message.found
+        if found.row["flow"] != self.app.scope.flow:
+            return
         self._detail = found
         self._placements.show(found.placements)
         pane = self.query_one("#placements-pane", Pane)
@@ -208,10 +228,16 @@ class FlowDetailScreen(PanesScreen):
             words.append(f"round trip {duration(row['handshake_rtt_ms'] / 1000)}")
         self.show_status(escape(" · ".join(map(str, words))))
 
-    def _show_packets(self, found: Read) -> None:
-        self._read = found
-        self._say("")
-        self._draw()
+    @on(PacketsRead)
+    def _show_packets(self, message: PacketsRead) -> None:
+        if message.flow != self.app.scope.flow:
+            return
+        if isinstance(message.found, str):
+            self._say(message.found)
+        else:
+            self._read = message.found
+            self._say("")
+            self._draw()
 
     def _draw(self) -> None:
         """In the colours of the theme."""

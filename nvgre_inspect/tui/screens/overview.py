@@ -13,6 +13,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
@@ -59,6 +60,17 @@ class Glance:
     tenants: npt.NDArray[np.int64]
     tunnels: npt.NDArray[np.int64]
     findings: npt.NDArray[np.int64]
+
+
+@dataclass
+class Glanced(Message):
+    """The worker has looked."""
+
+    seen: Glance
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the last look counts."""
+        return isinstance(message, Glanced)
 
 
 def glance(snapshot: Snapshot) -> Glance:
@@ -135,10 +147,11 @@ class OverviewScreen(PanesScreen):
     def _look(self, snapshot: Snapshot) -> None:
         seen = glance(snapshot)
         if not get_current_worker().is_cancelled:
-            self.app.call_from_thread(self._show, seen)
+            self.post_message(Glanced(seen))
 
-    def _show(self, seen: Glance) -> None:
-        self._glance = seen
+    @on(Glanced)
+    def _show(self, message: Glanced) -> None:
+        self._glance = seen = message.seen
         self._show_facts(seen.snapshot)
         self._draw()
         snapshot = seen.snapshot

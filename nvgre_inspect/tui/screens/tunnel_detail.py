@@ -12,6 +12,7 @@ from rich.style import Style
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
@@ -54,6 +55,21 @@ class Detail:
     tenants: pd.DataFrame
     flows: pd.DataFrame
     flow_ids: FlowIds
+
+
+@dataclass
+class Looked(Message):
+    """The worker has looked at the tables."""
+
+    found: Detail
+
+
+@dataclass
+class Measured(Message):
+    """The worker has read packets of that tunnel again, or a sentence says why not."""
+
+    tunnel: int
+    found: Sizes | str
 
 
 class TunnelDetailScreen(PanesScreen):
@@ -139,7 +155,7 @@ class TunnelDetailScreen(PanesScreen):
             flow_ids(snapshot.state, tunnel),
         )
         if not get_current_worker().is_cancelled:
-            self.app.call_from_thread(self._show, detail)
+            self.post_message(Looked(detail))
 
     @work(thread=True, exclusive=True, group="tunnel-sizes")
     def _measure(self, snapshot: Snapshot, tunnel: int) -> None:
@@ -158,12 +174,16 @@ class TunnelDetailScreen(PanesScreen):
                 packet.append(some.packet)
                 overhead.append(some.overhead)
         except CaptureError as error:
-            self.app.call_from_thread(self.query_one(SizeHistogram).show, escape(str(error)))
+            self.post_message(Measured(tunnel, escape(str(error))))
             return
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._show_sizes, Sizes(np.concatenate(packet), np.concatenate(overhead)))
+            self.post_message(Measured(tunnel, Sizes(np.concatenate(packet), np.concatenate(overhead))))
 
-    def _show(self, detail: Detail) -> None:
+    @on(Looked)
+    def _show(self, message: Looked) -> None:
+        detail = message.found
+        if detail.row["tunnel"] != self.app.scope.tunnel:
+            return
         self._detail = detail
         self._tenants.show(detail.tenants)
         self._flows.show(detail.flows)
@@ -174,9 +194,15 @@ class TunnelDetailScreen(PanesScreen):
         self.show_status(f"tunnel {detail.row['tunnel']}, {detail.row['encap']} · o shows all flows on it")
         self._draw()
 
-    def _show_sizes(self, sizes: Sizes) -> None:
-        self._sizes = sizes
-        self._draw()
+    @on(Measured)
+    def _show_sizes(self, message: Measured) -> None:
+        if message.tunnel != self.app.scope.tunnel:
+            return
+        if isinstance(message.found, str):
+            self.query_one(SizeHistogram).show(message.found)
+        else:
+            self._sizes = message.found
+            self._draw()
 
     def _draw(self) -> None:
         """In the colours of the theme."""

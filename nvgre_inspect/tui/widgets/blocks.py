@@ -39,8 +39,9 @@ def tops(values: npt.NDArray[np.float64], height: int, full: float) -> npt.NDArr
         return np.zeros(values.shape, np.int64)
     edges = np.rint(np.cumsum(values, axis=0) * (height * len(EIGHTHS[1:]) / full)).astype(np.int64)
     if len(edges):
-        # However little it is: there is something.
-        edges[-1] = np.where(values.sum(axis=0) > 0, np.maximum(edges[-1], 1), edges[-1])
+        # However little it is: there is something, most of it of the largest band.
+        slight = np.flatnonzero((edges[-1] == 0) & (values.sum(axis=0) > 0))
+        edges[:, slight] = np.arange(len(edges))[:, None] >= values[:, slight].argmax(axis=0)
     return np.minimum(edges, height * len(EIGHTHS[1:]))
 
 

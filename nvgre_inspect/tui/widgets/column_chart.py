@@ -24,7 +24,7 @@ from nvgre_inspect.tui.widgets.blocks import NOTHING, Cell, stacked
 
 #: Cells per tick: labels of an axis must not touch.
 _TICK_WIDTH = 12
-_TICK_HEIGHT = 2
+_TICK_HEIGHT = 3
 #: The library draws a frame of one cell around what is plotted.
 _FRAME = 2
 
