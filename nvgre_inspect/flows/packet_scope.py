@@ -6,21 +6,23 @@ of its frames to be asked themselves: `test_of` says what.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from dissectors import encaps
+from nvgre_inspect.flows.filter import Filter
 from nvgre_inspect.flows.on_tunnel import carried_by
-from nvgre_inspect.flows.packet_pages import PacketPages
+from nvgre_inspect.flows.packet_pages import Found, PacketPages
 from nvgre_inspect.flows.scoped import Narrow, rows_within
 from nvgre_inspect.model.snapshot import Snapshot
 
 Mask = npt.NDArray[np.bool_]
+Numbers = range | npt.NDArray[np.int64]
 
 
-def frames_of(pages: PacketPages, snapshot: Snapshot, narrow: Narrow) -> range | npt.NDArray[np.int64]:
+def frames_of(pages: PacketPages, snapshot: Snapshot, narrow: Narrow) -> Numbers:
     """The numbers of the frames whose flows belong, rising; a range where that is all from 1 on."""
     flows = rows_within(snapshot, "flows", narrow)
     if flows is not None:
@@ -58,3 +60,21 @@ def test_of(snapshot: Snapshot, narrow: Narrow) -> Callable[[npt.NDArray[np.void
         return belongs
 
     return test
+
+
+def find_frames(
+    pages: PacketPages, snapshot: Snapshot, narrow: Narrow, chosen: Filter | None, after: int = 0
+) -> tuple[Numbers, Iterator[Found] | None]:
+    """The frames whose flows belong; and what finds those of them that belong themselves and pass `chosen`.
+
+    None: they all do, and nothing has to be read. `after`: only frames with larger numbers are looked at.
+    """
+    frames = frames_of(pages, snapshot, narrow)
+    test = test_of(snapshot, narrow)
+    if chosen is None and test is None:
+        return frames, None
+    if isinstance(frames, range):
+        among = None if after == 0 else np.arange(after + 1, frames.stop, dtype=np.int64)
+    else:
+        among = frames[np.searchsorted(frames, after, side="right") :]
+    return frames, pages.matching(chosen, among, test)

@@ -20,9 +20,8 @@ from textual.worker import Worker, get_current_worker
 from nvgre_inspect.capture import CaptureError
 from nvgre_inspect.display.states import nothing
 from nvgre_inspect.flows.packet_pages import PacketPages
-from nvgre_inspect.flows.packet_scope import frames_of, test_of
+from nvgre_inspect.flows.packet_scope import Numbers, find_frames
 from nvgre_inspect.flows.scoped import Narrow
-from nvgre_inspect.tui.widgets.packet_list import Numbers
 
 if TYPE_CHECKING:
     from nvgre_inspect.flows.filter import Filter
@@ -129,16 +128,15 @@ class FrameSearch:
     def _work(self, asked: Asked, known: _Known, quiet: bool) -> None:
         worker = get_current_worker()
         pages = self._session.pages(asked.snapshot)
-        candidates = frames_of(pages, asked.snapshot, asked.narrow)
-        test = test_of(asked.snapshot, asked.narrow)
+        candidates, finding = find_frames(pages, asked.snapshot, asked.narrow, asked.filter, known.upto)
         total = len(candidates)
-        if asked.filter is None and test is None:
+        if finding is None:
             self._tell(FramesFound(asked, pages, candidates, total, total, finished=True))
             return
         parts, done, words = [known.numbers], known.done, ""
         told = time.monotonic()
         try:
-            for some in pages.matching(asked.filter, _after(candidates, known.upto), test):
+            for some in finding:
                 if worker.is_cancelled:
                     return
                 parts.append(some.numbers)
@@ -163,10 +161,3 @@ class FrameSearch:
                 interface=options.interface,
             )
         self._owner.post_message(found)
-
-
-def _after(numbers: Numbers, upto: int) -> npt.NDArray[np.int64] | None:
-    """Those beyond a number; None: all frames."""
-    if isinstance(numbers, range):
-        return None if upto == 0 else np.arange(upto + 1, numbers.stop, dtype=np.int64)
-    return numbers[np.searchsorted(numbers, upto, side="right") :]

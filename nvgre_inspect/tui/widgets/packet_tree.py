@@ -225,6 +225,11 @@ class PacketTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._show_cursor()
         self._tell()
 
+    def unfold_all(self) -> None:
+        """Unfold all headers of this packet."""
+        self._unfolded |= {section.key for section in self._sections}
+        self._layout()
+
     def on_click(self, event: events.Click) -> None:
         """Go to the line under the mouse; a click on a sign folds and unfolds."""
         at = event.get_content_offset(self)

@@ -1,0 +1,417 @@
+"""PacketRowsScreen: the packets within the scope as a list, with filter, columns, search, and what leaves.
+
+`FrameSearch` finds which packets there are; their rows are read again by a worker when they come onto the screen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.style import Style
+from textual import on, work
+from textual.app import ComposeResult
+from textual.events import Resize
+from textual.widgets import Static
+from textual.worker import get_current_worker
+
+from nvgre_inspect.capture import CaptureError
+from nvgre_inspect.display.packet_columns import VIEWS, columns_of, packet_columns
+from nvgre_inspect.display.packet_search import find_packet
+from nvgre_inspect.display.text import counted, escape
+from nvgre_inspect.flows.filter import Filter, compile_filter
+from nvgre_inspect.flows.filter.narrowing import narrowed
+from nvgre_inspect.flows.filter.present import present
+from nvgre_inspect.flows.filter.writing import cell_filter
+from nvgre_inspect.flows.packet_scope import find_frames
+from nvgre_inspect.flows.scoped import Narrow
+from nvgre_inspect.tui.frame_search import Asked, FrameSearch, FramesFound
+from nvgre_inspect.tui.latest import Latest
+from nvgre_inspect.tui.messages import MatchFound, Selection, ValuesFound
+from nvgre_inspect.tui.packet_sharing import packets_of, rows_of, texts_of
+from nvgre_inspect.tui.screens.base import InspectScreen
+from nvgre_inspect.tui.screens.columns import ColumnsDialog
+from nvgre_inspect.tui.screens.search import SearchDialog
+from nvgre_inspect.tui.sharing import Copyable, Packets, Rows
+from nvgre_inspect.tui.theme import style
+from nvgre_inspect.tui.widgets.filter_bar import FilterBar
+from nvgre_inspect.tui.widgets.packet_cells import Numbers
+from nvgre_inspect.tui.widgets.packet_list import PacketList
+
+if TYPE_CHECKING:
+    from nvgre_inspect.flows.packet_pages import PacketPages
+    from nvgre_inspect.model.snapshot import Snapshot
+    from nvgre_inspect.tui.scope import Scope
+
+#: Terminals of at least so many columns have room for all columns of a view.
+_ROOMY = 110
+#: How long a filter that is being typed is tried.
+_PATIENCE_SECONDS = 1.0
+
+RowsAsked = tuple["PacketPages", PacketList.Wanted]
+Tried = tuple["PacketPages", Asked]
+
+
+class PacketRowsScreen(InspectScreen):
+    """A list of packets."""
+
+    TABLES = ("flows", "tunnels")
+    DEFAULT_CSS = """
+    PacketRowsScreen {
+        & #list { height: 1fr; min-height: 4; }
+        & #nothing {
+            display: none; height: 1fr; content-align: center middle; text-align: center; padding: 0 4;
+            color: $text-muted;
+        }
+        &.-empty #list { display: none; }
+        &.-empty #nothing { display: block; }
+        & FilterBar { display: none; }
+        & FilterBar.-used, & FilterBar:focus-within { display: block; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.packet_list = PacketList(style_of=self.style_named, id="list")
+        self.bar = FilterBar("packets", self.app.history, id="filter")
+        self.pages: PacketPages | None = None
+        self._nothing = Static(id="nothing", markup=False)
+        self._filter: Filter | None = None
+        self._found: FramesFound | None = None
+        self._view = next(iter(VIEWS))
+        #: The packet to go to as soon as there is one.
+        self._wanted: int | None = None
+        self._sought = ""
+        self._search = FrameSearch(self, self.app.session)
+        self._rows = Latest(self, self._read_rows, self._rows_read, "packet-rows")
+        self._trying = Latest(self, self._try_filter, self._filter_tried, "filter")
+
+    def style_named(self, name: str) -> Style:
+        """Rich's style for one of `display`'s names."""
+        return style(name, self.app.theme)
+
+    def body(self) -> ComposeResult:
+        """The list, or why there is none; the filter."""
+        yield self.packet_list
+        yield self._nothing
+        yield self.bar
+
+    def on_mount(self) -> None:
+        """Columns are known before there are packets."""
+        self._present()
+        self._show_nothing("reading …" if self.app.loading else "")
+        self.show_filter()
+        self.packet_list.focus()
+
+    def on_resize(self, event: Resize) -> None:
+        """Columns that fit."""
+        if self.is_mounted:
+            self._present()
+
+    # --- columns -----------------------------------------------------------------------------------------------------
+
+    def _present(self, shown: list[str] | None = None) -> None:
+        narrow = self.size.width < _ROOMY
+        columns = packet_columns(self.app.settings.names, self.app.time_style, narrow=narrow)
+        self.packet_list.present(columns, shown or columns_of(self._view, narrow=narrow))
+
+    def action_cycle_inner_outer(self) -> None:
+        """The inner headers, the outer ones, both."""
+        views = list(VIEWS)
+        self._view = views[(views.index(self._view) + 1) % len(views)]
+        self._present()
+        self.say()
+
+    def action_time_format(self) -> None:
+        """The next way to show times."""
+        self.app.next_time_style()
+        self._present(list(self.packet_list.shown))
+
+    @on(PacketList.ColumnsAsked)
+    def _choose_columns(self) -> None:
+        def chosen(names: list[str] | None) -> None:
+            if names:
+                self._present(names)
+
+        self.app.push_screen(ColumnsDialog(self.packet_list.presented, self.packet_list.shown), chosen)
+
+    @on(PacketList.Unsortable)
+    def _explain_order(self) -> None:
+        self.explain("packets stay in the order of the capture")
+
+    # --- which packets -----------------------------------------------------------------------------------------------
+
+    def refresh_snapshot(self, snapshot: Snapshot) -> None:
+        """Find the packets again."""
+        self._find()
+
+    def scope_changed(self, scope: Scope) -> None:
+        """Other packets."""
+        self._found = None
+        self.packet_list.show(range(0))
+        self._show_nothing("")
+
+    def _find(self) -> None:
+        if self.app.snapshot is not None:
+            self._search.ask(self._asked(self.app.snapshot, self._filter))
+
+    def _asked(self, snapshot: Snapshot, chosen: Filter | None) -> Asked:
+        scope = self.app.scope
+        narrow = Narrow(scope.tenant, scope.tunnel, scope.flow, scope.flow_id)
+        return Asked(snapshot, narrow, chosen, str(scope), not self.app.loading)
+
+    def on_frames_found(self, message: FramesFound) -> None:
+        """Show what was found so far."""
+        if not self._search.took(message):
+            return
+        self._found, self.pages = message, message.pages
+        self.packet_list.following = self.app.following
+        self.packet_list.show(message.numbers)
+        if self._wanted is not None and self._is_decided(self._wanted):
+            self._select(self._wanted)
+        empty = message.finished and not len(message.numbers)
+        self._show_nothing(message.words if empty else "")
+        if message.words and not empty:
+            self.explain(message.words)
+        if message.finished:
+            self.bar.show_matches(self.filter_text, len(message.numbers), message.total)
+        self.cursor_moved()
+
+    def _is_decided(self, number: int) -> bool:
+        """Whether it is known if that packet is in the list."""
+        found = self._found
+        if found is None:
+            return False
+        last = int(found.numbers[-1]) if len(found.numbers) else 0
+        return last >= number or (found.finished and found.asked.complete)
+
+    def _select(self, number: int) -> None:
+        self._wanted = None
+        if not self.packet_list.select(number) and self.packet_list.row_count:
+            self.explain(f"packet {number} is not among these; the cursor is at {self.packet_list.cursor_number}")
+
+    def select(self, key: Hashable) -> None:
+        """Put the cursor on the packet with that number, now or as soon as it is here."""
+        if isinstance(key, int):
+            self._wanted = key
+            if self._is_decided(key):
+                self._select(key)
+
+    def go_to(self, number: int) -> None:
+        """As `select`: what the `:` line asks for."""
+        self.select(number)
+
+    def _show_nothing(self, why: str) -> None:
+        self._nothing.update(why + (" so far" if why and self.app.loading and self.app.snapshot else ""))
+        self.set_class(bool(why), "-empty")
+
+    # --- rows --------------------------------------------------------------------------------------------------------
+
+    @on(PacketList.Wanted)
+    def _ask_rows(self, message: PacketList.Wanted) -> None:
+        if self.pages is not None:
+            self._rows.ask((self.pages, message))
+
+    @staticmethod
+    def _read_rows(asked: RowsAsked) -> pd.DataFrame | CaptureError:
+        pages, message = asked
+        try:
+            return pages.page(message.numbers)
+        except CaptureError as error:
+            return error
+
+    def _rows_read(self, asked: RowsAsked, rows: pd.DataFrame | CaptureError) -> None:
+        if isinstance(rows, CaptureError):
+            self.explain(escape(str(rows)))
+        else:
+            self.packet_list.put(asked[1].version, asked[1].first, rows)
+
+    def say(self) -> None:
+        """The status line."""
+        self.show_status(" · ".join(self.words()))
+
+    def words(self) -> list[str]:
+        """What the status line says."""
+        rows, found = self.packet_list.row_count, self._found
+        words = [f"{self.packet_list.cursor_row + 1:,} of {counted(rows, 'packet')}" if rows else "no packets"]
+        if found is None or not found.finished:
+            words.append("looking …" if found is None else f"looking {100 * found.done // max(found.total, 1)} %")
+        elif found.total != rows:
+            words.append(f"{found.total:,} without the filter")
+        if self.packet_list.marked:
+            words.append(f"{len(self.packet_list.marked):,} marked")
+        return [*words, f"{self._view} headers"]
+
+    @on(PacketList.Moved)
+    def _moved(self) -> None:
+        self.cursor_moved()
+
+    def cursor_moved(self) -> None:
+        """The cursor may be on another packet, packets may be marked, there may be others."""
+        self.say()
+
+    # --- filter ------------------------------------------------------------------------------------------------------
+
+    @property
+    def filter_text(self) -> str:
+        """The filter that packets pass."""
+        return self._filter.text if self._filter else ""
+
+    def apply_filter(self, text: str) -> None:
+        """Show packets that pass this filter only; an empty one lets all through. FilterError if it is none."""
+        self._filter = compile_filter(text, table="packets") if text.strip() else None
+        self.show_filter()
+        self._find()
+
+    def show_filter(self) -> None:
+        """The filter in its bar, which is there only where there is a filter."""
+        self.bar.show_applied(self.filter_text)
+        self.bar.set_class(self._filter is not None, "-used")
+
+    def action_filter(self) -> None:
+        """Go to the filter bar."""
+        self.bar.add_class("-used")
+        self.bar.take_focus()
+
+    @on(FilterBar.Applied)
+    def _applied(self, message: FilterBar.Applied) -> None:
+        self._filter = message.filter
+        self._find()
+
+    @on(FilterBar.Left)
+    def _left(self) -> None:
+        self.bar.set_class(self._filter is not None, "-used")
+        self.packet_list.focus()
+
+    @on(FilterBar.Edited)
+    def _edited(self, message: FilterBar.Edited) -> None:
+        if message.filter is not None and self.pages is not None and self.app.snapshot is not None:
+            self._trying.ask((self.pages, self._asked(self.app.snapshot, message.filter)))
+
+    def _try_filter(self, asked: Tried) -> tuple[int, int] | None:
+        """How many packets would pass, and of how many; None: that takes too long to say. In a thread."""
+        pages, question = asked
+        began, passing = time.monotonic(), 0
+        frames, finding = find_frames(pages, question.snapshot, question.narrow, question.filter)
+        try:
+            for some in finding or ():
+                passing += len(some.numbers)
+                hurry = not self._trying.newest or time.monotonic() - began > _PATIENCE_SECONDS
+                if hurry and some.done < some.total:
+                    return None
+        except CaptureError:
+            return None
+        return passing, len(frames)
+
+    def _filter_tried(self, asked: Tried, matches: tuple[int, int] | None) -> None:
+        tried = asked[1].filter
+        if matches is not None and tried is not None:
+            self.bar.show_matches(tried.text, *matches)
+
+    @on(FilterBar.ValuesWanted)
+    def _find_values(self) -> None:
+        if self.app.snapshot is not None:
+            self._look_for_values(self.app.snapshot)
+
+    @work(thread=True, exclusive=True, group="values")
+    def _look_for_values(self, snapshot: Snapshot) -> None:
+        self.post_message(ValuesFound(present(snapshot, "packets")))
+
+    def on_values_found(self, message: ValuesFound) -> None:
+        """Offer them."""
+        self.bar.values = message.values
+
+    @on(FilterBar.Said)
+    def _warn(self, message: FilterBar.Said) -> None:
+        self.explain(message.sentence)
+
+    @on(PacketList.CellFiltered)
+    def _filter_on_cell(self, message: PacketList.CellFiltered) -> None:
+        test = " && ".join(cell_filter("packets", name, value) for name, value in message.values)
+        self.apply_filter(narrowed(self.filter_text, test))
+
+    def action_back(self) -> None:
+        """Clear the filter; without one, to where one was before."""
+        if self._filter is not None:
+            self.apply_filter("")
+        else:
+            super().action_back()
+
+    # --- search ------------------------------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Find text in what is shown."""
+
+        def asked(text: str | None) -> None:
+            if text:
+                self._sought = text
+                self.action_next_match()
+
+        self.app.push_screen(SearchDialog(self._sought), asked)
+
+    def action_next_match(self) -> None:
+        """To the next packet that shows the text."""
+        self._seek(backwards=False)
+
+    def action_previous_match(self) -> None:
+        """To the packet before that shows it."""
+        self._seek(backwards=True)
+
+    def _seek(self, *, backwards: bool) -> None:
+        if not self._sought:
+            self.explain("nothing was searched for yet")
+        elif self.pages is not None:
+            self.show_status(f"searching for {escape(self._sought)} …")
+            self._seek_text(self.pages, self.packet_list.numbers, self._sought, backwards)
+
+    @work(thread=True, exclusive=True, group="search")
+    def _seek_text(self, pages: PacketPages, numbers: Numbers, text: str, backwards: bool) -> None:
+        worker, shown = get_current_worker(), self.packet_list
+        columns = [shown.presented[name] for name in shown.shown]
+        start, stop = shown.cursor_row, lambda: worker.is_cancelled
+        try:
+            row = find_packet(pages, numbers, columns, text, start, backwards=backwards, stop=stop)
+        except CaptureError as error:
+            self.call_later(self.explain, escape(str(error)))
+            return
+        if not worker.is_cancelled:
+            self.post_message(MatchFound(text, row))
+
+    def on_match_found(self, message: MatchFound) -> None:
+        """Go there."""
+        if message.row is None:
+            self.explain(f"{escape(message.text)} is not in these packets")
+        else:
+            self.packet_list.go(message.row)
+        self.say()
+
+    # --- what leaves -------------------------------------------------------------------------------------------------
+
+    def selection(self) -> Selection | None:
+        """The marked packets, else the one under the cursor."""
+        number = self.packet_list.cursor_number
+        if number is None:
+            return None
+        name = self.packet_list.cell_column
+        keys = tuple(sorted(self.packet_list.marked)) or (number,)
+        return Selection("packets", keys, name, self.packet_list.value(name))
+
+    def rows_to_export(self) -> Rows | None:
+        """The marked packets, else all of the list."""
+        return None if self.pages is None else rows_of(self.packet_list, self.pages)
+
+    def packets_to_save(self) -> Packets | None:
+        """The marked packets, else all of the list."""
+        return packets_of(self.packet_list)
+
+    def copyables(self) -> list[Copyable]:
+        """The cell under the cursor, the selected packets, the filter."""
+        return [] if self.pages is None else texts_of(self.packet_list, self.pages, self.filter_text)
+
+    def recall_filter(self, text: str) -> None:
+        """The filter of a place that somebody comes back to."""
+        self._filter = compile_filter(text, table="packets") if text else None
+        if self.is_mounted:
+            self.show_filter()
