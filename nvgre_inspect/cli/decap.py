@@ -34,7 +34,9 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     which.add_argument("--layers", dest="inner", metavar="N", type=_layers, help="take off the N outermost layers")
     parser.add_argument(
-        "--split-by", choices=("vsid",), help="a file for each tenant (nvgre-5001.pcapng, …); -o names their folder"
+        "--split-by",
+        choices=("vsid",),
+        help="a file for each tenant (nvgre-5001.pcapng and so on); -o names their folder",
     )
     rewriting.add_arguments(parser, output="FILE|DIR", verb="take out")
     parser.set_defaults(run=run)

@@ -119,6 +119,8 @@ def summary(totals: Totals, *, verbose: bool) -> Iterable[str]:
     parts = [f"{counted(totals.frames, 'packet')} in", f"{totals.written:,} out"]
     if totals.kept:
         parts.append(f"of these {totals.kept.total():,} as they were")
+    if totals.joined:
+        parts.append(f"{totals.joined:,} were further fragments of these")
     if totals.skipped:
         parts.append(f"{totals.skipped.total():,} left out")
     yield ", ".join(parts)

@@ -211,8 +211,6 @@ class Reassembling:
         result.skipped, result.reason = numbers[skipped], reason
         result.left = select(batch, skipped)
         result.joined = joined
-        if joined:
-            self.noted["outer-fragments"] += joined
         return result
 
 

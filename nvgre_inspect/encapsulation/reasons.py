@@ -35,7 +35,6 @@ NOTED: dict[str, str] = {
     "over-mtu-sent": "longer than the MTU of the underlay, and sent all the same",
     "vlan-removed": "VLAN tags were removed",
     "checksum-unknown": "checksum not computed, since the frame was cut",
-    "outer-fragments": "fragments of outer packets were put together",
     "ethernet-added": "bare IP packets that got an Ethernet header, with the outer addresses",
     "shared-interface": "frames of tunnels beyond the 65,536 that have an interface of their own",
     "replicated": "copies of broadcast and multicast frames",

@@ -16,22 +16,22 @@ from ipaddress import IPv4Address, IPv6Address
 import numpy as np
 import numpy.typing as npt
 
-from dissectors import encaps, offsets
+from dissectors import offsets
 from nvgre_inspect.capture.limits import MAX_INTERFACES
 from nvgre_inspect.capture.reader import select
 from nvgre_inspect.encapsulation.inner_places import (
     INCOMPLETE,
     NOT_ETHERNET,
     REASONS,
-    find,
-    layer_kind,
-    removed_layers,
 )
+from nvgre_inspect.encapsulation.inner_places import find as find_places
 from nvgre_inspect.encapsulation.key_numbers import KeyNumbers
 from nvgre_inspect.encapsulation.origin import Origin
 from nvgre_inspect.encapsulation.policy import Address
 from nvgre_inspect.encapsulation.reassembly import Decode, Reassembly
 from nvgre_inspect.encapsulation.rewritten import OutputInterface, Rewritten
+from nvgre_inspect.encapsulation.tunnels import Tunnels
+from nvgre_inspect.encapsulation.tunnels import find as find_tunnels
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.source import InterfaceInfo
@@ -42,19 +42,6 @@ Ints = npt.NDArray[np.int64]
 #: 32-bit words of the key of an output: interface, link type, kind, PA family, id (two words), PAs.
 _KEY_WORDS = 14
 _NO_ID = 0xFFFFFFFF
-#: Encapsulations with an entropy field of their own: NVGRE, and what stands in UDP.
-_WITH_ENTROPY = np.array(
-    [
-        encaps.NVGRE,
-        encaps.VXLAN,
-        encaps.VXLAN_GPE,
-        encaps.GENEVE,
-        encaps.GRE_IN_UDP,
-        encaps.MPLS_IN_UDP,
-        *range(encaps.USER, encaps.LIMIT),
-    ],
-    dtype=np.uint8,
-)
 
 
 class Decapsulation:
@@ -104,7 +91,7 @@ class Decapsulation:
         incomplete: npt.NDArray[np.bool_] | None,
         joined: int,
     ) -> Rewritten:
-        place = find(batch, records, self._options)
+        place = find_places(batch, records, self._options)
         reason = place.reason
         if incomplete is not None:
             reason[incomplete] = INCOMPLETE
@@ -117,7 +104,7 @@ class Decapsulation:
             rows, kept = np.flatnonzero(reason == 0), np.flatnonzero(reason)
         taken = records[rows]
         start, end, is_ethernet = place.start[rows], place.end[rows], place.is_ethernet[rows]
-        described = self._described(taken)
+        tunnels = find_tunnels(select(batch, rows), taken, self._options)
         result = PacketBatch(
             buffer=batch.buffer,
             offset=batch.offset[rows] + start,
@@ -130,46 +117,30 @@ class Decapsulation:
         )
         if self._ethernet and not is_ethernet.all():
             result = self._with_ethernet(result, select(batch, rows), np.flatnonzero(~is_ethernet))
-        result = result.at_interfaces(self._output_rows(result, taken, described))
-        if joined:
-            self.noted["outer-fragments"] += joined
+        result = result.at_interfaces(self._output_rows(result, tunnels))
         return Rewritten(
             batch=result,
             number=numbers[rows],
-            entropy=np.where(described & np.isin(taken["encap"], _WITH_ENTROPY), taken["flow_id"], -1),
+            entropy=tunnels.entropy,
             skipped=numbers[kept],
             reason=[REASONS[code] for code in reason[kept].tolist()],
             left=select(batch, kept),
             joined=joined,
         )
 
-    def _described(self, records: Records) -> npt.NDArray[np.bool_]:
-        """Whether the tenant's layer is among those that are taken off."""
-        tenant = records["tenant_layer"]
-        return (tenant >= 0) & (tenant < removed_layers(records, self._options.inner))
-
     # --- interfaces --------------------------------------------------------------------------------------------------
 
-    def _output_rows(
-        self, batch: PacketBatch, records: Records, described: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.int32]:
+    def _output_rows(self, batch: PacketBatch, tunnels: Tunnels) -> npt.NDArray[np.int32]:
         """Row in `outputs` of each frame; adds the rows that are new."""
         keys = np.zeros((len(batch), _KEY_WORDS), dtype=np.uint32)
         keys[:, 0] = batch.interface
         keys[:, 1] = batch.linktype
-        keys[:, 2] = records["encap"]
-        keys[:, 3] = records["pa_family"]
-        vsid = records["vsid"]
-        keys[:, 4] = vsid >> 32
-        keys[:, 5] = vsid & 0xFFFFFFFF
-        keys[:, 6:10] = records["pa_src"]
-        keys[:, 10:14] = records["pa_dst"]
-        if not described.all():
-            other = np.flatnonzero(~described)
-            keys[other, 2:] = 0
-            removed = removed_layers(records[other], self._options.inner)
-            keys[other, 2] = layer_kind(records[other], removed - 1)
-            keys[other, 4:6] = _NO_ID
+        keys[:, 2] = tunnels.kind
+        keys[:, 3] = tunnels.family
+        keys[:, 4] = tunnels.ident >> 32
+        keys[:, 5] = tunnels.ident & 0xFFFFFFFF
+        keys[:, 6:10] = tunnels.src
+        keys[:, 10:14] = tunnels.dst
         # Two rows stay free for what shares one: Ethernet and bare IP.
         limit = max(MAX_INTERFACES - 2 - len(self._interfaces), 1)
         numbers = self._keys.of(keys.view(np.uint64), limit)
