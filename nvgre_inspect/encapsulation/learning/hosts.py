@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from dissectors import offsets
 from nvgre_inspect.encapsulation.learning.headers import Headers
-from nvgre_inspect.encapsulation.learning.tally import Tally
+from nvgre_inspect.encapsulation.learning.tally import Row, Tally
 from nvgre_inspect.encapsulation.learning.words import Notes, address_of, frames, listed, mac_of
 from nvgre_inspect.encapsulation.outer import group_mac
 from nvgre_inspect.encapsulation.policy import Address, Host
@@ -35,47 +35,73 @@ class Hosts:
 
     def learned(self, names: Names, notes: Notes) -> list[Host]:
         """Hosts in the order of their addresses; `notes` are about what a policy cannot hold."""
-        own: _Macs = {}
-        received: _Macs = {}
-        ways: dict[Address, _Macs] = {}
-        impossible = odd_groups = 0
+        seen = _Seen()
         for row in self._ways.rows():
-            version, *rest = row.values
-            src, dst = address_of(version, *rest[:4]), address_of(version, *rest[4:8])
-            if src is None or dst is None or not can_travel(src, dst):
-                impossible += row.frames
-                continue
-            _count(own.setdefault(src, Counter()), mac_of(rest[8]), row.frames)
-            if dst.is_multicast:
-                odd_groups += row.frames if rest[9] not in (-1, int.from_bytes(group_mac(dst), "big")) else 0
-                continue
-            own.setdefault(dst, Counter())
-            to = mac_of(rest[9])
-            _count(received.setdefault(dst, Counter()), to, row.frames)
-            _count(ways.setdefault(src, {}).setdefault(dst, Counter()), to, row.frames)
-        # A host that only receives has the MAC address that most of its frames go to.
-        seen = {pa: macs or received.get(pa, Counter()) for pa, macs in own.items()}
-        macs = {pa: _most(counts) or made_up_mac(pa) for pa, counts in seen.items()}
-        through = {
-            src: {dst: mac for dst, counts in receivers.items() if (mac := _most(counts))}
-            for src, receivers in ways.items()
-        }
-        hosts = [
+            seen.add(row)
+        notes.count(self._ways.dropped, "on ways for which there was no room")
+        seen.tell(notes)
+        macs = seen.macs()
+        through = seen.through()
+        return [
             _host(pa, macs, through.get(pa, {}), names.pa(str(pa)) or "")
             for pa in sorted(macs, key=lambda pa: (pa.version, int(pa)))
         ]
-        notes.count(impossible, "from or to addresses that no host can have")
-        notes.count(odd_groups, "to multicast groups with another MAC address than the group's")
-        notes.count(self._ways.dropped, "on ways for which there was no room")
-        for pa, counts in own.items():
+
+
+class _Seen:
+    """MAC addresses by provider addresses, each with its frames."""
+
+    def __init__(self) -> None:
+        #: Of a host, as a sender and as a receiver; every host has the former, if only an empty one.
+        self._sent: _Macs = {}
+        self._received: _Macs = {}
+        #: To which those of a sender went, by receiver.
+        self._ways: dict[Address, _Macs] = {}
+        self._impossible = 0
+        self._odd_groups = 0
+
+    def add(self, row: Row) -> None:
+        """IP version, four words of each PA, source and destination MAC (-1: none)."""
+        version, *rest = row.values
+        src, dst = address_of(version, *rest[:4]), address_of(version, *rest[4:8])
+        if src is None or dst is None or not can_travel(src, dst):
+            self._impossible += row.frames
+            return
+        _count(self._sent.setdefault(src, Counter()), rest[8], row.frames)
+        if dst.is_multicast:
+            self._odd_groups += row.frames if rest[9] not in (-1, int.from_bytes(group_mac(dst), "big")) else 0
+            return
+        self._sent.setdefault(dst, Counter())
+        _count(self._received.setdefault(dst, Counter()), rest[9], row.frames)
+        _count(self._ways.setdefault(src, {}).setdefault(dst, Counter()), rest[9], row.frames)
+
+    def _own(self) -> _Macs:
+        """Where a host only receives, those that frames to it have."""
+        return {pa: counts or self._received.get(pa, Counter()) for pa, counts in self._sent.items()}
+
+    def macs(self) -> dict[Address, bytes]:
+        """The MAC address of each host."""
+        return {pa: _most(counts) or made_up_mac(pa) for pa, counts in self._own().items()}
+
+    def through(self) -> dict[Address, dict[Address, bytes]]:
+        """The MAC address to which frames of a sender go, by receiver."""
+        return {
+            src: {dst: mac for dst, counts in receivers.items() if (mac := _most(counts))}
+            for src, receivers in self._ways.items()
+        }
+
+    def tell(self, notes: Notes) -> None:
+        """What a policy cannot hold of it."""
+        notes.count(self._impossible, "from or to addresses that no host can have")
+        notes.count(self._odd_groups, "to multicast groups with another MAC address than the group's")
+        for pa, counts in self._sent.items():
             _tell_several(f"frames of {pa} come from", counts, "hosts with several MAC addresses", notes)
-        for src, receivers in ways.items():
+        for src, receivers in self._ways.items():
             for dst, counts in receivers.items():
                 _tell_several(f"frames from {src} to {dst} go to", counts, "ways to several MAC addresses", notes)
-        unknown = [str(pa) for pa, counts in seen.items() if not counts]
+        unknown = [str(pa) for pa, counts in self._own().items() if not counts]
         if unknown:
             notes.add(f"MAC addresses are made up where none was seen: of {listed(unknown)}")
-        return hosts
 
 
 def can_travel(src: Address, dst: Address) -> bool:
@@ -83,9 +109,10 @@ def can_travel(src: Address, dst: Address) -> bool:
     return is_unicast(src) and src != dst and (is_unicast(dst) or dst.is_multicast)
 
 
-def _count(counts: Counter[bytes], mac: bytes | None, count: int) -> None:
+def _count(counts: Counter[bytes], number: int, frames: int) -> None:
+    mac = mac_of(number)
     if mac is not None:
-        counts[mac] += count
+        counts[mac] += frames
 
 
 def _most(counts: Counter[bytes]) -> bytes | None:

@@ -480,3 +480,12 @@ def test_hashes_are_the_encapsulators(kind: Kind, frames: list[bytes]) -> None:
             known += 1
             assert found == FlowHash().of(None, read(inner, len(inner)))
     assert known or all(read(inner, len(inner)).ip or len(inner) < 60 for inner, _ in made)
+
+
+def test_without_a_link_layer_mac_addresses_are_made_up() -> None:
+    frames = [outer(A_TO_B)[14:], outer(B_TO_A, src=1, dst=0)[14:]]
+    batch = replace(batch_of(frames), linktype=np.full(2, offsets.DLT_RAW, np.uint16))
+    derived = derive(selected([batch]))
+    assert [host.mac.hex(":") for host in derived.policy.hosts] == ["02:00:c0:00:02:01", "02:00:c0:00:02:02"]
+    assert "MAC addresses are made up where none was seen: of 192.0.2.1, 192.0.2.2" in derived.notes
+    assert Entry(ip_address(PAS[4][0]), mac(MAC_A), (ip_address(CA4[0]),)) in derived.policy.subnets[0].entries
