@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nvgre_inspect.tui.app import InspectApp
 
 #: How long the thread that reads is waited for at the end; a silent pipe may hold it for ever.
-_PATIENCE_SECONDS = 2.0
+_PATIENCE_SECONDS = 1.0
 #: While another thread computes in Python, drawing waits this long each time it has waited for anything; a repaint does
 #: so some twenty times. The default of 5 ms makes that 0.1 s.
 _SWITCH_SECONDS = 0.0005
@@ -36,20 +36,22 @@ def run_app(files: Sequence[str], options: SessionOptions, settings: Config) -> 
         loader.report(progress)
 
     sys.setswitchinterval(_SWITCH_SECONDS)
-    with open_session(files, options=options, progress=report) as session:
-        if "-" in files:
-            terminal.take_keys()
-        loader = Loader(session, partial(first_look, files, options))
-        loader.start()
-        try:
-            from nvgre_inspect.tui.app import InspectApp
+    session = open_session(files, options=options, progress=report)
+    if "-" in files:
+        terminal.take_keys()
+    loader = Loader(session, partial(first_look, files, options))
+    loader.start()
+    try:
+        from nvgre_inspect.tui.app import InspectApp
 
-            app = InspectApp(session, settings, files, loader)
-            # What imports made stays; looking for garbage need not look through it again. Old Snapshots are garbage.
-            gc.freeze()
-            gc.set_threshold(*_GARBAGE)
-            app.run(mouse=settings.tui.mouse)
-        finally:
-            loader.cancel()
-            loader.wait(_PATIENCE_SECONDS)
+        app = InspectApp(session, settings, files, loader)
+        # What imports made stays; looking for garbage need not look through it again. Old Snapshots are garbage.
+        gc.freeze()
+        gc.set_threshold(*_GARBAGE)
+        app.run(mouse=settings.tui.mouse)
+    finally:
+        loader.cancel()
+        # What hangs in a silent pipe ends with the process, and its temporary file with it.
+        if loader.wait(_PATIENCE_SECONDS):
+            session.close()
     return app

@@ -56,10 +56,6 @@ class Scope:
         keep = kinds.index(step.kind) if step.kind in kinds else len(kinds)
         return Scope((*self.steps[:keep], step))
 
-    def out(self) -> Scope:
-        """The scope without its last step."""
-        return Scope(self.steps[:-1])
-
     def of(self, kind: Kind) -> Any:
         """The key of that kind of step; None if there is none."""
         return next((step.key for step in self.steps if step.kind is kind), None)
