@@ -1,4 +1,4 @@
-"""FilteredScreen: what screens over rows that can be filtered have in common: the filter bar, shown when it is used."""
+"""FilteredScreen: what screens over rows have in common: the filter bar, shown when it is used, and the search."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nvgre_inspect.flows.filter.narrowing import narrowed
 from nvgre_inspect.flows.filter.present import present
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.tui.messages import ValuesFound
-from nvgre_inspect.tui.screens.base import InspectScreen
+from nvgre_inspect.tui.screens.searched import SearchedScreen
 from nvgre_inspect.tui.widgets.filter_bar import FilterBar
 
 
-class FilteredScreen(InspectScreen):
+class FilteredScreen(SearchedScreen):
     """A screen with a filter. Subclasses put `bar` into their body, and find rows (`find_rows`)."""
 
     #: The table in `model.columns`; also what its rows are called.

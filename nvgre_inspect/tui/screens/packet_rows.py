@@ -21,19 +21,16 @@ from nvgre_inspect.capture import CaptureError
 from nvgre_inspect.display.packet_columns import VIEWS, columns_of, packet_columns
 from nvgre_inspect.display.packet_search import find_packet
 from nvgre_inspect.display.text import counted, escape
-from nvgre_inspect.flows.filter import Filter, compile_filter
-from nvgre_inspect.flows.filter.narrowing import narrowed
-from nvgre_inspect.flows.filter.present import present
+from nvgre_inspect.flows.filter import Filter
 from nvgre_inspect.flows.filter.writing import cell_filter
 from nvgre_inspect.flows.packet_scope import find_frames
 from nvgre_inspect.flows.scoped import Narrow
 from nvgre_inspect.tui.frame_search import Asked, FrameSearch, FramesFound
 from nvgre_inspect.tui.latest import Latest
-from nvgre_inspect.tui.messages import MatchFound, Selection, ValuesFound
+from nvgre_inspect.tui.messages import MatchFound, Selection
 from nvgre_inspect.tui.packet_sharing import packets_of, rows_of, texts_of
-from nvgre_inspect.tui.screens.base import InspectScreen
 from nvgre_inspect.tui.screens.columns import ColumnsDialog
-from nvgre_inspect.tui.screens.search import SearchDialog
+from nvgre_inspect.tui.screens.filtered import FilteredScreen
 from nvgre_inspect.tui.sharing import Copyable, Packets, Rows
 from nvgre_inspect.tui.theme import style
 from nvgre_inspect.tui.widgets.filter_bar import FilterBar
@@ -54,9 +51,10 @@ RowsAsked = tuple["PacketPages", PacketList.Wanted]
 Tried = tuple["PacketPages", Asked]
 
 
-class PacketRowsScreen(InspectScreen):
+class PacketRowsScreen(FilteredScreen):
     """A list of packets."""
 
+    TABLE = ROWS = "packets"
     TABLES = ("flows", "tunnels")
     DEFAULT_CSS = """
     PacketRowsScreen {
@@ -67,23 +65,18 @@ class PacketRowsScreen(InspectScreen):
         }
         &.-empty #list { display: none; }
         &.-empty #nothing { display: block; }
-        & FilterBar { display: none; }
-        & FilterBar.-used, & FilterBar:focus-within { display: block; }
     }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.packet_list = PacketList(style_of=self.style_named, id="list")
-        self.bar = FilterBar("packets", self.app.history, id="filter")
         self.pages: PacketPages | None = None
         self._nothing = Static(id="nothing", markup=False)
-        self._filter: Filter | None = None
         self._found: FramesFound | None = None
         self._view = next(iter(VIEWS))
         #: The packet to go to as soon as there is one.
         self._wanted: int | None = None
-        self._sought = ""
         self._search = FrameSearch(self, self.app.session)
         self._rows = Latest(self, self._read_rows, self._rows_read, "packet-rows")
         self._trying = Latest(self, self._try_filter, self._filter_tried, "filter")
@@ -102,7 +95,6 @@ class PacketRowsScreen(InspectScreen):
         """Columns are known before there are packets."""
         self._present()
         self._show_nothing("reading …" if self.app.loading else "")
-        self.show_filter()
         self.packet_list.focus()
 
     def on_resize(self, event: Resize) -> None:
@@ -145,7 +137,7 @@ class PacketRowsScreen(InspectScreen):
 
     def refresh_snapshot(self, snapshot: Snapshot) -> None:
         """Find the packets again."""
-        self._find()
+        self.find_rows()
 
     def scope_changed(self, scope: Scope) -> None:
         """Other packets."""
@@ -153,7 +145,8 @@ class PacketRowsScreen(InspectScreen):
         self.packet_list.show(range(0))
         self._show_nothing("")
 
-    def _find(self) -> None:
+    def find_rows(self) -> None:
+        """Let a worker find the packets."""
         if self.app.snapshot is not None:
             self._search.ask(self._asked(self.app.snapshot, self._filter))
 
@@ -254,35 +247,8 @@ class PacketRowsScreen(InspectScreen):
 
     # --- filter ------------------------------------------------------------------------------------------------------
 
-    @property
-    def filter_text(self) -> str:
-        """The filter that packets pass."""
-        return self._filter.text if self._filter else ""
-
-    def apply_filter(self, text: str) -> None:
-        """Show packets that pass this filter only; an empty one lets all through. FilterError if it is none."""
-        self._filter = compile_filter(text, table="packets") if text.strip() else None
-        self.show_filter()
-        self._find()
-
-    def show_filter(self) -> None:
-        """The filter in its bar, which is there only where there is a filter."""
-        self.bar.show_applied(self.filter_text)
-        self.bar.set_class(self._filter is not None, "-used")
-
-    def action_filter(self) -> None:
-        """Go to the filter bar."""
-        self.bar.add_class("-used")
-        self.bar.take_focus()
-
-    @on(FilterBar.Applied)
-    def _applied(self, message: FilterBar.Applied) -> None:
-        self._filter = message.filter
-        self._find()
-
-    @on(FilterBar.Left)
-    def _left(self) -> None:
-        self.bar.set_class(self._filter is not None, "-used")
+    def focus_rows(self) -> None:
+        """To the list."""
         self.packet_list.focus()
 
     @on(FilterBar.Edited)
@@ -310,61 +276,21 @@ class PacketRowsScreen(InspectScreen):
         if matches is not None and tried is not None:
             self.bar.show_matches(tried.text, *matches)
 
-    @on(FilterBar.ValuesWanted)
-    def _find_values(self) -> None:
-        if self.app.snapshot is not None:
-            self._look_for_values(self.app.snapshot)
-
-    @work(thread=True, exclusive=True, group="values")
-    def _look_for_values(self, snapshot: Snapshot) -> None:
-        self.post_message(ValuesFound(present(snapshot, "packets")))
-
-    def on_values_found(self, message: ValuesFound) -> None:
-        """Offer them."""
-        self.bar.values = message.values
-
-    @on(FilterBar.Said)
-    def _warn(self, message: FilterBar.Said) -> None:
-        self.explain(message.sentence)
-
     @on(PacketList.CellFiltered)
     def _filter_on_cell(self, message: PacketList.CellFiltered) -> None:
         test = " && ".join(cell_filter("packets", name, value) for name, value in message.values)
-        self.apply_filter(narrowed(self.filter_text, test))
-
-    def action_back(self) -> None:
-        """Clear the filter; without one, to where one was before."""
-        if self._filter is not None:
-            self.apply_filter("")
-        else:
-            super().action_back()
+        self.narrow_further(test)
 
     # --- search ------------------------------------------------------------------------------------------------------
 
-    def action_search(self) -> None:
-        """Find text in what is shown."""
+    def seek(self, text: str, *, backwards: bool) -> None:
+        """Let a worker find the next packet that shows the text."""
+        if self.pages is not None:
+            self._seek_text(self.pages, self.packet_list.numbers, text, backwards)
 
-        def asked(text: str | None) -> None:
-            if text:
-                self._sought = text
-                self.action_next_match()
-
-        self.app.push_screen(SearchDialog(self._sought), asked)
-
-    def action_next_match(self) -> None:
-        """To the next packet that shows the text."""
-        self._seek(backwards=False)
-
-    def action_previous_match(self) -> None:
-        """To the packet before that shows it."""
-        self._seek(backwards=True)
-
-    def _seek(self, *, backwards: bool) -> None:
-        if not self._sought:
-            self.explain("nothing was searched for yet")
-        elif self.pages is not None:
-            self.show_status(f"searching for {escape(self._sought)} …")
-            self._seek_text(self.pages, self.packet_list.numbers, self._sought, backwards)
+    def show_match(self, row: int) -> None:
+        """Put the cursor there."""
+        self.packet_list.go(row)
 
     @work(thread=True, exclusive=True, group="search")
     def _seek_text(self, pages: PacketPages, numbers: Numbers, text: str, backwards: bool) -> None:
@@ -378,14 +304,6 @@ class PacketRowsScreen(InspectScreen):
             return
         if not worker.is_cancelled:
             self.post_message(MatchFound(text, row))
-
-    def on_match_found(self, message: MatchFound) -> None:
-        """Go there."""
-        if message.row is None:
-            self.explain(f"{escape(message.text)} is not in these packets")
-        else:
-            self.packet_list.go(message.row)
-        self.say()
 
     # --- what leaves -------------------------------------------------------------------------------------------------
 
@@ -409,9 +327,3 @@ class PacketRowsScreen(InspectScreen):
     def copyables(self) -> list[Copyable]:
         """The cell under the cursor, the selected packets, the filter."""
         return [] if self.pages is None else texts_of(self.packet_list, self.pages, self.filter_text)
-
-    def recall_filter(self, text: str) -> None:
-        """The filter of a place that somebody comes back to."""
-        self._filter = compile_filter(text, table="packets") if text else None
-        if self.is_mounted:
-            self.show_filter()

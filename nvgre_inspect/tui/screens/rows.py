@@ -16,7 +16,7 @@ from textual_fastdatatable import DataTable
 from nvgre_inspect.display.presented import presented, usual
 from nvgre_inspect.display.search import find_text
 from nvgre_inspect.display.states import nothing
-from nvgre_inspect.display.text import counted, escape
+from nvgre_inspect.display.text import counted
 from nvgre_inspect.flows.filter.writing import ROW_KEYS, cell_filter
 from nvgre_inspect.flows.query import Found, Query, find
 from nvgre_inspect.flows.scoped import Narrow
@@ -27,7 +27,6 @@ from nvgre_inspect.tui.messages import MatchFound, Selection
 from nvgre_inspect.tui.row_sharing import packets_of, rows_of, texts_of
 from nvgre_inspect.tui.screens.columns import ColumnsDialog
 from nvgre_inspect.tui.screens.filtered import FilteredScreen
-from nvgre_inspect.tui.screens.search import SearchDialog
 from nvgre_inspect.tui.sharing import Copyable, Packets, Rows
 from nvgre_inspect.tui.theme import style
 from nvgre_inspect.tui.widgets.filter_bar import FilterBar
@@ -68,7 +67,6 @@ class RowsScreen(FilteredScreen):
         self._belonging = 0
         self._finding = Latest(self, self._find_rows, self._rows_found, "rows")
         self._trying = Latest(self, self._try_filter, self._filter_tried, "filter")
-        self._sought = ""
 
     def _style(self, name: str) -> Style:
         return style(name, self.app.theme)
@@ -132,7 +130,7 @@ class RowsScreen(FilteredScreen):
         self.bar.show_matches(self.filter_text, len(found), found.belonging)
         if self.app.following:
             self.table.action_bottom()
-        self._say()
+        self.say()
 
     def _show_nothing(self, why: str) -> None:
         self._nothing.update(why + (" so far" if why and self.app.loading and self.app.snapshot else ""))
@@ -140,7 +138,8 @@ class RowsScreen(FilteredScreen):
         self._nothing.display = bool(why)
 
     @on(FrameTable.Moved)
-    def _say(self) -> None:
+    def say(self) -> None:
+        """The status line."""
         rows, one = self.table.row_count, self.TABLE.removesuffix("s")
         words = [f"{self.table.cursor_row + 1:,} of {counted(rows, one, self.TABLE)}" if rows else f"no {self.TABLE}"]
         if rows != self._belonging:
@@ -208,30 +207,13 @@ class RowsScreen(FilteredScreen):
         self.app.next_time_style()
         self._present()
 
-    def action_search(self) -> None:
-        """Find text in what is shown."""
+    def seek(self, text: str, *, backwards: bool) -> None:
+        """Let a worker find the next row that shows the text."""
+        self._search(text, self.table.cursor_row, backwards)
 
-        def asked(text: str | None) -> None:
-            if text:
-                self._sought = text
-                self.action_next_match()
-
-        self.app.push_screen(SearchDialog(self._sought), asked)
-
-    def action_next_match(self) -> None:
-        """To the next row that shows the text."""
-        self._seek(backwards=False)
-
-    def action_previous_match(self) -> None:
-        """To the row before that shows it."""
-        self._seek(backwards=True)
-
-    def _seek(self, *, backwards: bool) -> None:
-        if not self._sought:
-            self.explain("nothing was searched for yet")
-            return
-        self.show_status(f"searching for {escape(self._sought)} …")
-        self._search(self._sought, self.table.cursor_row, backwards)
+    def show_match(self, row: int) -> None:
+        """Put the cursor there."""
+        self.table.move_cursor(row=row)
 
     @work(thread=True, exclusive=True, group="search")
     def _search(self, text: str, start: int, backwards: bool) -> None:
@@ -241,14 +223,6 @@ class RowsScreen(FilteredScreen):
         )
         if not worker.is_cancelled:
             self.post_message(MatchFound(text, row))
-
-    def on_match_found(self, message: MatchFound) -> None:
-        """Go there."""
-        if message.row is None:
-            self.explain(f"{escape(message.text)} is not in these rows")
-        else:
-            self.table.move_cursor(row=message.row)
-        self._say()
 
     # --- where it stands ---------------------------------------------------------------------------------------------
 
