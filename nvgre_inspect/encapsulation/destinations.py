@@ -17,7 +17,7 @@ from typing import Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from dissectors import offsets
+from dissectors import encaps, offsets
 from nvgre_inspect.capture.limits import CaptureError
 from nvgre_inspect.capture.output import Output, ShelvedOutput
 from nvgre_inspect.capture.reader import select
@@ -181,9 +181,7 @@ class TenantFolder:
 
     def _file_of(self, output: OutputInterface) -> int:
         origin = Origin.parse(output.description)
-        name = OTHERS
-        if origin is not None:
-            name = origin.encap if origin.vsid is None else f"{origin.encap}-{origin.vsid}"
+        name = OTHERS if origin is None else _tenant(origin)
         if name not in self._rows and len(self._rows) >= MAX_FILES:
             name = OTHERS
         if name not in self._rows:
@@ -207,6 +205,13 @@ class TenantFolder:
                 failure = new
         if failure is not None and error is None:
             raise failure
+
+
+def _tenant(origin: Origin) -> str:
+    """As tables name it: identifiers of what is no virtual network (labels, SPIs) are no tenant's."""
+    kind = encaps.CODES.get(origin.encap, encaps.USER)
+    has_tenants = kind in encaps.VIRTUAL or kind >= encaps.USER
+    return f"{origin.encap}-{origin.vsid}" if has_tenants and origin.vsid is not None else origin.encap
 
 
 def open_destination(

@@ -56,9 +56,10 @@ class Origin(NamedTuple):
             pair = [None if match[side] is None else ip_address(match[side]) for side in ("src", "dst")]
         except ValueError:
             return None
-        known = match["encap"] in encaps.CODES and match["encap"] != encaps.NAMES[encaps.NONE]
+        if encaps.CODES.get(match["encap"]) == encaps.NONE or (vsid is not None and vsid >= _ID_LIMIT):
+            return None
         # A user's encapsulation may have any name, but then a lone word says nothing.
-        if (vsid is not None and vsid >= _ID_LIMIT) or not (known or vsid is not None or pair[0] is not None):
+        if match["encap"] not in encaps.CODES and vsid is None and pair[0] is None:
             return None
         return cls(match["encap"], vsid, pair[0], pair[1])
 
