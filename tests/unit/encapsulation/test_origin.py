@@ -70,6 +70,5 @@ def test_entropy_comes_back(entropy):
 
 def test_no_entropy_is_no_comment():
     assert entropy_comment(-1) == ""
-    assert [parse_entropy(text) for text in ("", "flowid=", "flowid=-1", "flowid=4294967296", "my flowid=5")] == [
-        None
-    ] * 5
+    others = ["", "flowid=", "flowid=-1", "flowid=4294967296", "my flowid=5"]
+    assert [parse_entropy(text) for text in others] == [None] * len(others)
