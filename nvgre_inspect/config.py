@@ -1,5 +1,5 @@
-"""The configuration file: names for virtual networks and provider addresses, default options, and the keys and looks
-of the terminal UI.
+"""The configuration file: names for virtual networks and provider addresses, default options, the keys and looks of
+the terminal UI, and what tshark is told.
 
 A TOML file in the platform's configuration folder; `NVGRE_INSPECT_CONFIG` or `--config` name another one.
 Everything in it is optional. What the command line says wins over the file. A key that is not known, or a value
@@ -53,6 +53,15 @@ class Tui:
 
 
 @dataclass(frozen=True, slots=True)
+class Tshark:
+    """Which tshark is asked and what it is told, as the `[tshark]` table of the file says."""
+
+    path: str = ""
+    #: `NAME:VALUE` each. They may be keys: no message shows them.
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What the configuration file says; all defaults where there is none."""
 
@@ -60,9 +69,10 @@ class Config:
     names: Names = field(default_factory=Names)
     tui: Tui = field(default_factory=Tui)
     keys: Keys = field(default_factory=Keys)
+    tshark: Tshark = field(default_factory=Tshark)
 
 
-#: What the template says about each option, line by line; those of `[tui]` too.
+#: What the template says about each option, line by line; those of `[tui]` and `[tshark]` too.
 MEANINGS: dict[str, tuple[str, ...]] = {
     "color": ("Colours: auto (on a terminal), always, never. NO_COLOR switches auto off.",),
     "time": (
@@ -76,6 +86,11 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "decode_as": ('Ports that carry what is not expected there, for example ["udp.port==8473,vxlan"].',),
     "idle_timeout": ("Seconds of silence in the capture that end a flow which is not TCP; 0: never.",),
     "theme": ("dark, light, or ansi: the terminal's own sixteen colours.",),
+    "path": ("tshark itself or its folder; empty: it is looked for.",),
+    "options": (
+        'What tshark is told, as its own -o takes it, for example ["tls.keylog_file:/home/me/keys"].',
+        "No message and no list of processes shows it. Nothing else of your Wireshark preferences is read.",
+    ),
     "mouse": ("Whether the mouse works in the terminal UI; where it does not, the terminal selects text with it.",),
 }
 
@@ -95,6 +110,9 @@ _NAMES = """
 
 # The terminal UI.\
 """
+_TSHARK = """
+# Wireshark's tshark, which deep dissection, --tshark-filter, follow and verify ask.\
+"""
 _KEYS = """
 # Keys of the terminal UI: a character ("y", "G"), a name ("enter", "f1", "pagedown"), either with ctrl+, alt+ or
 # shift+, or a sequence with spaces between ("g g"); a list where several keys do the same. What an action is given here
@@ -105,10 +123,17 @@ _KEYS = """
 
 def template() -> str:
     """The commented template that `nvgre-inspect config` prints: valid TOML whose values are the defaults."""
-    return "\n".join([_HEAD, *_settings("options", Options()), _NAMES, *_settings("tui", Tui()), *_key_lines(), ""])
+    tables = [
+        *_settings("options", Options()),
+        _NAMES,
+        *_settings("tui", Tui()),
+        _TSHARK,
+        *_settings("tshark", Tshark()),
+    ]
+    return "\n".join([_HEAD, *tables, *_key_lines(), ""])
 
 
-def _settings(table: str, defaults: Options | Tui) -> Iterator[str]:
+def _settings(table: str, defaults: Options | Tui | Tshark) -> Iterator[str]:
     yield f"[{table}]"
     for setting in fields(defaults):
         yield from (f"# {line}" for line in MEANINGS[setting.name])
@@ -172,9 +197,10 @@ def load(path: str | Path | None = None) -> Config:
 
 def parse(document: Mapping[str, Any]) -> Config:
     """The configuration in a parsed TOML document. Raises ConfigError with the path of the offending key."""
-    _known(document, ("options", "names", "tui", "keys"), "")
+    _known(document, ("options", "names", "tui", "keys", "tshark"), "")
     options = _checked(document, "options", _CHECKS)
     tui = _checked(document, "tui", _TUI_CHECKS)
+    tshark = _checked(document, "tshark", _TSHARK_CHECKS)
     names = _table(document, "names", "names")
     _known(names, ("vsid", "pa"), "names.")
     try:
@@ -185,6 +211,7 @@ def parse(document: Mapping[str, Any]) -> Config:
         options=Options(**options),
         tui=Tui(**tui),
         keys=keys,
+        tshark=Tshark(**tshark),
         names=Names(
             vsids=_names(_table(names, "vsid", "names.vsid"), "names.vsid", _vsid_key),
             pas=_names(_table(names, "pa", "names.pa"), "names.pa", _address_key),
@@ -226,6 +253,22 @@ def _texts(value: Any, path: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _text(value: Any, path: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{path}: has to be a text, not {value!r}")
+    return value
+
+
+def _tshark_options(value: Any, path: str) -> tuple[str, ...]:
+    from nvgre_inspect.wireshark.settings import invalid_option  # which few runs need
+
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ConfigError(f"{path}: has to be a list of texts")
+    for reason in filter(None, map(invalid_option, value)):
+        raise ConfigError(f"{path}: {reason}")
+    return tuple(value)
+
+
 def _switch(value: Any, path: str) -> bool:
     if not isinstance(value, bool):
         raise ConfigError(f"{path}: has to be true or false, not {value!r}")
@@ -248,6 +291,10 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
 _TUI_CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "theme": _choice(THEME_CHOICES),
     "mouse": _switch,
+}
+_TSHARK_CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "path": _text,
+    "options": _tshark_options,
 }
 
 

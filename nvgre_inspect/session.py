@@ -355,6 +355,11 @@ class Session:
         return replace(self._decode_options, inner=inner)
 
     @property
+    def is_counted(self) -> bool:
+        """Whether `read` or `steps` were begun, so that there are tables."""
+        return self._engine.uses_kernels is not None
+
+    @property
     def uses_kernels(self) -> bool:
         """Whether the input is large enough for compiled code: known once frames came."""
         return self._engine.decodes_with_kernels

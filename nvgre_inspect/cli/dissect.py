@@ -1,23 +1,33 @@
-"""`nvgre-inspect dissect FILE NUMBER`: one packet as a tree of its headers and fields, and its bytes."""
+"""`nvgre-inspect dissect FILE NUMBER`: one packet as a tree of its headers and fields, and its bytes; `--deep`: by
+tshark.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from nvgre_inspect.cli import analysis
+from nvgre_inspect.cli import analysis, asking
 from nvgre_inspect.cli.arguments import Parser, add_decoding, add_words, packet_number
 from nvgre_inspect.cli.terminal import Paint
+from nvgre_inspect.display.text import counted, escape
 
 if TYPE_CHECKING:
-    from dissectors.stack import Stack
+    from dissectors.stack import Layer, Stack
+    from nvgre_inspect.cli.progress import ProgressLine
+    from nvgre_inspect.config import Config
+    from nvgre_inspect.session import Session
+    from nvgre_inspect.with_tshark import DeepPacket
 
 DESCRIPTION = """\
 One packet as a tree: every header from the wire to the innermost packet with its fields, then its
 bytes. Numbers are those of `nvgre-inspect packets`.
+
+--deep asks tshark, which knows the protocols inside (HTTP, SMB, DNS, TLS, ...): it is given the
+tenant's own packets of this conversation, up to this one, and nothing of other tenants.
 """
 
 
@@ -26,7 +36,10 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("dissect", help="one packet as a tree, and its bytes", description=DESCRIPTION)
     parser.add_argument("file", metavar="FILE", help="a capture, - for stdin")
     parser.add_argument("number", metavar="NUMBER", type=packet_number, help="the packet's number, from 1")
-    add_decoding(parser.add_argument_group("reading"))
+    reading = parser.add_argument_group("reading")
+    add_decoding(reading)
+    asking.add_tshark_option(reading)
+    parser.add_argument("--deep", action="store_true", help="the tenant's packet by tshark, down to the application")
     parser.add_argument("--json", action="store_true", help="layers and fields as one JSON object")
     add_words(parser)
     parser.set_defaults(run=run, interface=None, read_filter=None, idle_timeout=None, engine="reference", count=None)
@@ -34,23 +47,100 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Walk to the packet, and print it; nothing is counted on the way."""
-    from nvgre_inspect.session import UsageError
-
     settings = analysis.configuration(arguments)
     arguments.files = [arguments.file]
     paint = Paint.choose(arguments.color or settings.options.color, sys.stdout)
-    with analysis.opened(arguments, settings) as (session, _):
-        try:
-            stack = session.dissect(arguments.number)
-        except UsageError:
-            # The packet may be missing because the file ends early.
-            analysis.conclude(session, arguments)
-            raise
-        if arguments.json:
-            print(json.dumps(stack.to_dict(), indent=2, ensure_ascii=False))
-        else:
-            print("\n".join(lines(stack, paint)))
-        return analysis.conclude(session, arguments)
+    if not arguments.deep:
+        with analysis.opened(arguments, settings) as (session, _):
+            return _shown(session, arguments, lambda: _plain(session, arguments, paint))
+    # What comes after the packet is not read; large inputs are worth the kernels.
+    arguments.count, arguments.engine = arguments.number, "auto"
+    with asking.tshark_explained(), analysis.opened(arguments, settings, again=True) as (session, progress):
+        return _shown(session, arguments, lambda: _deep(session, arguments, settings, paint, progress))
+
+
+def _shown(session: Session, arguments: argparse.Namespace, show: Callable[[], None]) -> int:
+    from nvgre_inspect.session import UsageError
+
+    try:
+        show()
+    except UsageError:
+        # The packet may be missing because the file ends early.
+        analysis.conclude(session, arguments)
+        raise
+    return analysis.conclude(session, arguments)
+
+
+def _plain(session: Session, arguments: argparse.Namespace, paint: Paint) -> None:
+    stack = session.dissect(arguments.number)
+    if arguments.json:
+        _print_json(stack.to_dict())
+    else:
+        print("\n".join(lines(stack, paint)))
+
+
+def _deep(
+    session: Session, arguments: argparse.Namespace, settings: Config, paint: Paint, progress: ProgressLine | None
+) -> None:
+    from nvgre_inspect.with_tshark import deep
+
+    try:
+        found = deep(session, arguments.number, asking.settings_of(arguments, settings))
+    finally:
+        if progress is not None:
+            progress.clear()
+    stack = session.dissect(arguments.number)
+    if arguments.json:
+        _print_json(deep_dict(found, stack))
+    else:
+        print("\n".join(deep_lines(found, stack, paint)))
+        if not arguments.quiet:
+            analysis.say(said_of(found))
+
+
+def _print_json(found: Mapping[str, Any]) -> None:
+    print(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def deep_lines(found: DeepPacket, stack: Stack, paint: Paint) -> Iterator[str]:
+    """The headers of the underlay as we see them, and what is inside as tshark does; an empty line, and the bytes."""
+    from dissectors.stack import hex_dump
+
+    for layer in underlay(found, stack):
+        yield paint(escape(f"{layer.title}, {layer.info}" if layer.info else layer.title), "heading")
+        yield from (f"    {escape(field.text)}" for field in layer.fields())
+    for protocol in found.tree:
+        for depth, node in protocol.lines():
+            text = f"{'    ' * depth}{escape(node.label)}"
+            yield paint(text, None if depth else "heading")
+    yield ""
+    yield hex_dump(stack.frame)
+
+
+def deep_dict(found: DeepPacket, stack: Stack) -> dict[str, Any]:
+    """For JSON: the underlay's headers as `to_dict` of the stack has them, and tshark's tree."""
+    layers = stack.to_dict()["layers"]
+    return {
+        "number": found.number,
+        "stack": stack.path,
+        "underlay": layers[: len(underlay(found, stack))],
+        "tree": [node.to_dict() for node in found.tree],
+        "packets_given": found.given,
+        "packets_left_out": found.left_out,
+        "data": stack.frame.hex(),
+    }
+
+
+def underlay(found: DeepPacket, stack: Stack) -> list[Layer]:
+    """The headers that were taken off before tshark saw the packet."""
+    return [layer for layer in stack.layers if found.stripped and layer.start < stack.inner_start]
+
+
+def said_of(found: DeepPacket) -> str:
+    """What tshark was given."""
+    before = found.given - 1
+    said = f"tshark was given this packet and {counted(before, 'packet')} of its conversation before it"
+    return f"{said}; {found.left_out:,} more were left out" if found.left_out else said
 
 
 def lines(stack: Stack, paint: Paint) -> Iterator[str]:

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -179,7 +179,10 @@ class Running:
         silence_s: float = SILENCE_S,
         total_s: float | None = None,
         secrets: Sequence[str] = (),
+        asked: bool = False,
+        folder: str | Path | None = None,
     ) -> None:
+        """`asked`: it waits for what `ask` sends to its standard input; `folder` is the current one of the program."""
         self.command = list(command)
         self._secrets = secrets
         self._silence_s = silence_s
@@ -190,10 +193,11 @@ class Running:
         try:
             self._process = subprocess.Popen(
                 self.command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=None if environment is None else dict(environment),
+                cwd=folder,
                 start_new_session=True,
             )
         except FileNotFoundError:
@@ -205,6 +209,13 @@ class Running:
         self._guard = threading.Thread(target=self._watch, name="nvgre-inspect-tshark-limit", daemon=True)
         self._listener.start()
         self._guard.start()
+
+    def ask(self, request: bytes) -> None:
+        """Send all that the program will be told; what it has to say to that is its output, or its end."""
+        stream = self._process.stdin
+        assert stream is not None
+        with suppress(BrokenPipeError), stream:
+            stream.write(request)
 
     def chunks(self) -> Iterator[bytes]:
         """The output to its end, in pieces. Raises TsharkError when a limit ended the program."""
@@ -231,10 +242,15 @@ class Running:
     @property
     def complaint(self) -> str:
         """What was said on stderr, on one line, once the output was read to its end."""
+        return " ".join(line.strip() for line in self.complaint_lines)
+
+    @property
+    def complaint_lines(self) -> list[str]:
+        """Likewise, line by line, without what is always said and without line ends."""
         self._listener.join(timeout=5.0)
-        lines = [line.strip() for line in self._said.decode(errors="backslashreplace").splitlines()]
-        text = " ".join(line for line in lines if line and not line.startswith(_HARMLESS))
-        return without_secrets(text, self._secrets)
+        lines = self._said.decode(errors="backslashreplace").splitlines()
+        kept = (line for line in lines if line.strip() and not line.strip().startswith(_HARMLESS))
+        return [without_secrets(line, self._secrets) for line in kept]
 
     def fail(self) -> NoReturn:
         """Raise the TsharkError that says why the program did not succeed."""
@@ -248,9 +264,10 @@ class Running:
             self._process.wait()
         for thread in (self._guard, self._listener):
             thread.join(timeout=5.0)
-        for stream in (self._process.stdout, self._process.stderr):
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
-                stream.close()
+                with suppress(BrokenPipeError):
+                    stream.close()
 
     def __enter__(self) -> Running:
         return self

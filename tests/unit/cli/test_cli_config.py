@@ -7,7 +7,7 @@ import pytest
 
 from nvgre_inspect import config
 from nvgre_inspect.actions import ACTIONS
-from nvgre_inspect.config import Config, ConfigError, Options, Tui, load, parse, template
+from nvgre_inspect.config import Config, ConfigError, Options, Tshark, Tui, load, parse, template
 from nvgre_inspect.keys import Keys
 
 
@@ -24,9 +24,10 @@ def test_every_value_in_the_template_is_the_default():
     document = tomllib.loads(uncommented(template()))
     assert set(document["options"]) == set(Options.__dataclass_fields__)
     assert set(document["tui"]) == set(Tui.__dataclass_fields__)
+    assert set(document["tshark"]) == set(Tshark.__dataclass_fields__)
     assert list(document["keys"]) == list(ACTIONS)
     made = parse(document)
-    assert (made.options, made.tui, made.keys) == (Options(), Tui(), Keys())
+    assert (made.options, made.tui, made.keys, made.tshark) == (Options(), Tui(), Keys(), Tshark())
 
 
 def test_the_names_in_the_template_are_valid():
@@ -38,13 +39,29 @@ def test_the_names_in_the_template_are_valid():
 
 
 def test_every_option_is_explained():
-    assert set(config.MEANINGS) == {*Options.__dataclass_fields__, *Tui.__dataclass_fields__}
+    assert set(config.MEANINGS) == {
+        *Options.__dataclass_fields__,
+        *Tui.__dataclass_fields__,
+        *Tshark.__dataclass_fields__,
+    }
 
 
 def test_the_terminal_ui():
     made = parse(tomllib.loads("[tui]\ntheme = 'ansi'\nmouse = false\n[keys]\nmark = 'm'\ntop = ['g t', 'home']"))
     assert made.tui == Tui(theme="ansi", mouse=False)
     assert made.keys.changed == {"mark": ("m",), "top": ("g t", "home")}
+
+
+def test_tshark():
+    made = parse({"tshark": {"path": "/opt/tshark", "options": ["tls.keylog_file:/keys", 'uat:esp_sa:"IPv4","*"']}})
+    assert made.tshark == Tshark("/opt/tshark", ("tls.keylog_file:/keys", 'uat:esp_sa:"IPv4","*"'))
+
+
+@pytest.mark.parametrize("options", ["secret", ["no-colon-secret"], [["secret"]], ["a:secret\nb"], ["uat:secret"]])
+def test_what_is_no_option_of_tsharks_is_said_without_showing_it(options):
+    with pytest.raises(ConfigError, match=r"^tshark\.options: ") as error:
+        parse({"tshark": {"options": options}})
+    assert "secret" not in str(error.value)
 
 
 def test_options_and_names():
