@@ -201,7 +201,7 @@ class Stream:
         return count
 
     def _open_spool(self) -> None:
-        folder = _spool_folder(self._limits)
+        folder = spool_folder(self._limits)
         try:
             # Lives as long as the stream: `close` closes it, which removes it.
             file = tempfile.TemporaryFile(buffering=0, prefix="nvgre-inspect-", dir=folder)  # noqa: SIM115
@@ -214,7 +214,7 @@ class Stream:
             ) from None
 
     def _check_disk(self) -> None:
-        free = shutil.disk_usage(_spool_folder(self._limits)).free
+        free = shutil.disk_usage(spool_folder(self._limits)).free
         room = self._spooled + max(0, free - self._limits.spool_margin)
         self._spool_limit = min(self._limits.spool_bytes, room)
 
@@ -240,7 +240,7 @@ class Stream:
 
     def _stop_spooling(self, reason: str) -> None:
         self.failure = (
-            f"was read up to {self._spooled / GIB:.1f} GiB only: {reason} in {_spool_folder(self._limits)}"
+            f"was read up to {self._spooled / GIB:.1f} GiB only: {reason} in {spool_folder(self._limits)}"
             " (set TMPDIR to a folder with more room, or decompress the file first)"
         )
 
@@ -300,7 +300,8 @@ def _readable(file: FileIO) -> bool:
     return bool(ready)
 
 
-def _spool_folder(limits: Limits) -> Path:
+def spool_folder(limits: Limits) -> Path:
+    """Where temporary files with the contents of captures go."""
     if limits.spool_dir is not None:
         return limits.spool_dir
     if not os.environ.get("TMPDIR") and os.access("/var/tmp", os.W_OK):

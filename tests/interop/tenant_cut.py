@@ -13,12 +13,11 @@ from pathlib import Path
 
 import capture_files
 import tshark
-import tshark_fields
-import tshark_view
-from differences import STOPS
-from tshark import Row
 
 from dissectors import offsets
+from nvgre_inspect.wireshark import fields, view
+from nvgre_inspect.wireshark.differences import STOPS
+from nvgre_inspect.wireshark.rows import Row
 
 #: (encapsulation, id) of the virtual networks, outermost first.
 Chain = tuple[tuple[str, int], ...]
@@ -64,7 +63,7 @@ class Tenant:
 
 def cut(path: Path) -> tuple[dict[Chain, Tenant], set[Chain]]:
     """(tenants, chains of tenants with packets whose headers cannot be counted off: fragments, extension headers)."""
-    rows = iter(tshark.fields(path, tshark_fields.FIELDS, options=tshark_fields.OPTIONS))
+    rows = iter(tshark.fields(path, fields.FIELDS, options=fields.OPTIONS))
     tenants: dict[Chain, Tenant] = {}
     unsettled: set[Chain] = set()
     for batch in capture_files.read(path) or []:
@@ -98,7 +97,7 @@ class _Walk:
         self._used: dict[str, int] = {}
 
     def run(self) -> None:
-        layers = tshark_view.layers(self.row, STOPS)
+        layers = view.layers(self.row, STOPS)
         for place, layer in enumerate(layers):
             following = layers[place + 1] if place + 1 < len(layers) else ""
             if layer == "gre":

@@ -1,7 +1,7 @@
 """Every packet of every capture, field by field: our records equal tshark.
 
-What is compared is in `record_view`, `tshark_view` and `derived_view`. Where the two differ for a reason is in
-`differences`, the only place where a difference can be allowed.
+What is compared, and where the two differ for a reason, is what `nvgre-inspect verify` goes by: `wireshark.records`,
+`.view` and `.derived`, and `.differences`, the only place where a difference can be allowed.
 """
 
 from __future__ import annotations
@@ -12,20 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import capture_files
-import derived_view
-import differences
 import numpy as np
 import pytest
-import record_view
 import tshark
-import tshark_fields
-import tshark_view
-from differences import BEYOND, DIFFERENCES, STOPS, Case
-from tshark_view import QUOTING
 
 from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.record import RECORD
 from nvgre_inspect.reference.decode import decode
+from nvgre_inspect.wireshark import differences
+from nvgre_inspect.wireshark.differences import BEYOND, DIFFERENCES, Case
+from nvgre_inspect.wireshark.fields import FIELDS, OPTIONS
+from nvgre_inspect.wireshark.records import as_dicts
+from nvgre_inspect.wireshark.verify import case_of, found_in, not_looked_into
 
 _SHOWN = 10
 #: What tshark says of a file whose link type it does not know; we read it and count its packets.
@@ -40,7 +38,7 @@ Seen = Counter[tuple[str, str]]
 @pytest.mark.parametrize("part", capture_files.PARTS)
 def test_fields_equal_tshark(part: str) -> None:
     files = capture_files.files_of(part)
-    tshark.prefetch(files, tshark_fields.FIELDS, options=tshark_fields.OPTIONS)
+    tshark.prefetch(files, FIELDS, options=OPTIONS)
     frames = values = 0
     wrong: list[str] = []
     seen: Seen = Counter()
@@ -90,40 +88,31 @@ def cases(path: Path) -> Iterator[Case]:
     batches = capture_files.read(path)
     capture = capture_files.short_name(path)
     try:
-        rows = tshark.fields(path, tshark_fields.FIELDS, options=tshark_fields.OPTIONS)
+        rows = tshark.fields(path, FIELDS, options=OPTIONS)
     except tshark.TsharkError as error:
         if not any(words in str(error) for words in _UNKNOWN_TO_TSHARK):
             raise
         return
     assert batches is not None, f"{capture}: tshark reads it, we do not"
     assert sum(map(len, batches)) == len(rows), f"{capture}: not the same number of packets"
-    number = 0
+    numbered = enumerate(rows, 1)
     for batch in batches:
         records = np.empty(len(batch), dtype=RECORD)
         decode(batch, DecodeOptions(), records)
-        for i, record in enumerate(record_view.as_dicts(records)):
-            row = rows[number]
-            number += 1
-            layers = tshark_view.layers(row, STOPS)
-            ours, theirs = record_view.view(batch.frame(i), record), tshark_view.view(row, layers)
-            derived_view.compare(record, row, layers, ours, theirs)
-            yield Case(capture, number, record, row, layers, ours, theirs)
+        for i, record in enumerate(as_dicts(records)):
+            number, row = next(numbered)
+            yield case_of(capture, number, batch.frame(i), record, row)
 
 
 def check(case: Case, seen: Seen) -> Iterator[str]:
     """The differences of a packet that no entry explains; counts the entries that do."""
-    used: set[str] = set()
-    if len(tshark_view.layers(case.row, QUOTING)) > len(case.layers):
-        used.add(case.layers[-1])
-    for name in sorted(case.ours.keys() | case.theirs.keys()):
-        ours, theirs = case.ours.get(name, []), case.theirs.get(name, [])
-        if ours == theirs:
-            continue
-        entry = next((e for e in DIFFERENCES if name in e.fields and e.applies(case, ours, theirs)), None)
-        if entry is None:
-            yield f"{case.capture} {case.number}: {name}: {ours}, tshark {theirs} ({':'.join(case.layers)})"
+    used = {not_looked_into(case)} - {""}
+    for found in found_in(case):
+        if found.known is None:
+            where = f"{case.capture} {found.number}: {found.field}"
+            yield f"{where}: {found.ours}, tshark {found.theirs} ({found.layers})"
         else:
-            used.add(entry.name)
+            used.add(found.known.name)
     seen.update((name, case.capture) for name in used)
 
 

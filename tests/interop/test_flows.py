@@ -18,13 +18,12 @@ import capture_files
 import pytest
 import tenant_cut
 import tshark
-import tshark_fields
-import tshark_view
-from differences import STOPS
 from tenant_cut import Chain
 
 from dissectors import offsets
 from nvgre_inspect.session import SessionOptions, open_session
+from nvgre_inspect.wireshark import fields, view
+from nvgre_inspect.wireshark.differences import STOPS
 
 pytestmark = [pytest.mark.interop, tshark.needs_tshark]
 
@@ -142,14 +141,14 @@ def test_flows_behind_fragments(name: str) -> None:
     path = (capture_files.SAMPLES if name.startswith("samples/") else capture_files.SHARED / "zeek") / Path(name).name
     if not path.exists():
         pytest.skip(capture_files.ABSENT)
-    options = ["ip.defragment:TRUE" if option == "ip.defragment:FALSE" else option for option in tshark_fields.OPTIONS]
+    options = ["ip.defragment:TRUE" if option == "ip.defragment:FALSE" else option for option in fields.OPTIONS]
     theirs: Counter[Ends] = Counter()
-    for row in tshark.fields(path, (*_STREAM_FIELDS, *tshark_fields.TUNNEL, "ip.len", "ip.flags.mf"), options=options):
-        layers = tshark_view.layers(row, STOPS)
+    for row in tshark.fields(path, (*_STREAM_FIELDS, *fields.TUNNEL, "ip.len", "ip.flags.mf"), options=options):
+        layers = view.layers(row, STOPS)
         protocol = layers[-1] if layers[-1] in ("tcp", "udp") else next((p for p in layers if p in ("tcp", "udp")), "")
         if not row["gre.key"] or int(row["gre.key"][0], 0) >> 8 < 0x1000 or layers.count("ip") != 2 or not protocol:
             continue
-        if set(layers) & set(tshark_view.QUOTING):
+        if set(layers) & set(view.QUOTING):
             continue
         ports = [int(row[f"{protocol}.{end}port"][-1]) for end in ("src", "dst")]
         theirs[row["ip.src"][-1], ports[0], row["ip.dst"][-1], ports[1]] += _inner_length(row)
@@ -298,7 +297,7 @@ def theirs_of(paths: list[Path]) -> Told:
     streams: dict[tuple[str, str], dict[Ends, list[int]]] = {}
     for path in paths:
         firsts: dict[tuple[str, ...], tuple[str, str, Ends]] = {}
-        for row in tshark.fields(path, _STREAM_FIELDS, options=tshark_fields.OPTIONS):
+        for row in tshark.fields(path, _STREAM_FIELDS, options=fields.OPTIONS):
             told.packets += 1
             told.bytes += int(row["frame.len"][0])
             found = _stream(row, firsts)
@@ -318,7 +317,7 @@ def theirs_of(paths: list[Path]) -> Told:
 
 def _stream(row: tshark.Row, firsts: dict[tuple[str, ...], tuple[str, str, Ends]]) -> tuple[str, str, Ends] | None:
     """(protocol, stream, ends) of a packet; of a later fragment those of its first, which `firsts` remembers."""
-    layers = tshark_view.layers(row, STOPS)
+    layers = view.layers(row, STOPS)
     family = next((layer for layer in reversed(layers) if layer in ("ip", "ipv6")), None)
     if family is None:
         return None
@@ -329,7 +328,7 @@ def _stream(row: tshark.Row, firsts: dict[tuple[str, ...], tuple[str, str, Ends]
     if offset and int(offset[0]):
         return firsts.get(packet)
     protocol = next((layer for layer in reversed(layers) if layer in ("tcp", "udp")), None)
-    if protocol is None or layers[-1] in tshark_view.QUOTING or not row[f"{protocol}.dstport"]:
+    if protocol is None or layers[-1] in view.QUOTING or not row[f"{protocol}.dstport"]:
         return None
     ends = (source[0], int(row[f"{protocol}.srcport"][-1]), target[0], int(row[f"{protocol}.dstport"][-1]))
     firsts[packet] = (protocol, row[f"{protocol}.stream"][-1], ends)

@@ -113,6 +113,7 @@ def test_broken_cache_entry_is_made_anew() -> None:
 
 def test_missing_tshark_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("nvgre_inspect.wireshark.tshark._FOLDERS", {})
     assert "apt-get install tshark" in tshark.missing()
     with pytest.raises(tshark.TsharkError, match="apt-get install tshark"):
         tshark.fields(SAMPLES / "vlan.pcap", ["frame.cap_len"])

@@ -1,13 +1,9 @@
 """tshark as a judge: what an installed tshark says about a capture, field by field, with a cache on disk.
 
-`fields` is the base: one dict per frame, every value a list with one item per occurrence (tunnels repeat fields,
-outermost first). `streams` and `tcp_analysis` add up what the follow-up questions need; `decapsulate` makes the capture
-of one tenant by tshark and editcap alone. tshark is asked to decode each packet by itself: without reassembly, with
-absolute sequence numbers (`STATELESS`). Its answers cost 0.3 s a file and never change, so they are kept under
-`$NVGRE_INSPECT_TEST_CACHE`, or the user's cache folder.
-
-tshark 4.0 prints a field without a value (most of `tcp.analysis`) as "1", and does not tell an empty string from an
-absent field: both are [].
+`fields` is the base: one dict per frame, as `nvgre_inspect.wireshark.rows` makes it, which `verify` uses too. `streams`
+and `tcp_analysis` add up what the follow-up questions need; `decapsulate` makes the capture of one tenant by tshark and
+editcap alone. tshark's answers cost 0.3 s a file and never change, so they are kept under `$NVGRE_INSPECT_TEST_CACHE`,
+or the user's cache folder.
 """
 
 from __future__ import annotations
@@ -16,8 +12,6 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -30,15 +24,11 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-Row = dict[str, list[str]]
+from nvgre_inspect.wireshark.rows import STATELESS, Row, command, parse
+from nvgre_inspect.wireshark.tshark import Outcome, TsharkError, find, neutral_in, run
 
-STATELESS = (
-    "-o", "ip.defragment:FALSE",
-    "-o", "ipv6.defragment:FALSE",
-    "-o", "tcp.desegment_tcp_streams:FALSE",
-    "-o", "tcp.relative_sequence_numbers:FALSE",
-    "-d", "udp.port==8472,vxlan",
-)  # fmt: skip
+__all__ = ["STATELESS", "Row", "TsharkError"]
+
 #: The words of `tcp.analysis` that are counted.
 ANALYSIS = (
     "retransmission",
@@ -51,14 +41,6 @@ ANALYSIS = (
     "zero_window",
     "keep_alive",
 )
-#: Bytes that tshark escapes in text, so that no value contains them.
-SEPARATOR, AGGREGATOR = "\x1e", "\x1f"
-TIMEOUT_S = 120
-INSTALL = "tshark is not installed (Debian: apt-get install tshark)"
-
-
-class TsharkError(Exception):
-    """tshark could not do what was asked; the message is its own."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +66,12 @@ Endpoints = tuple[str, int, str, int]
 
 def missing() -> str:
     """Why tests that need tshark cannot run here; empty when they can."""
-    return "" if shutil.which("tshark") and shutil.which("editcap") else INSTALL
+    try:
+        find("tshark")
+        find("editcap")
+    except TsharkError as error:
+        return str(error)
+    return ""
 
 
 needs_tshark = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -92,7 +79,7 @@ needs_tshark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 @cache
 def version() -> str:
-    return _run(["tshark", "--version"]).stdout.decode().splitlines()[0]
+    return _run([find(), "--version"]).output.decode().splitlines()[0]
 
 
 def fields(path: Path, names: Sequence[str], *, options: Sequence[str] = STATELESS, select: str = "") -> list[Row]:
@@ -107,11 +94,11 @@ def fields(path: Path, names: Sequence[str], *, options: Sequence[str] = STATELE
 def ask(path: Path, names: Sequence[str], *, options: Sequence[str] = STATELESS, select: str = "") -> Answer:
     """As `fields`, with tshark's word about damage."""
     columns = ["frame.number", *(name for name in dict.fromkeys(names) if name != "frame.number")]
-    arguments = [*options, *(("-Y", select) if select else ()), *(part for name in columns for part in ("-e", name))]
-    output, complaint, status = _cached(path, arguments)
+    output, complaint, status = _cached(path, columns, [*options, *(("-Y", select) if select else ())])
     if status and (status == 1 or not output):
         raise TsharkError(complaint)
-    return Answer(_rows(output, columns), complaint if status else "")
+    rows = [parse(line, columns) for line in output.split("\n")[:-1]]
+    return Answer(rows, complaint if status else "")
 
 
 def prefetch(paths: Iterable[Path], names: Sequence[str], *, options: Sequence[str] = STATELESS) -> None:
@@ -166,13 +153,13 @@ def decapsulate(path: Path, out: Path, select: str, header_bytes: int) -> Path:
     VXLAN. Returns `out`.
     """
     chosen = out.with_suffix(".selected")
-    for command in (
-        ["tshark", "-n", *STATELESS, "-r", str(path), "-Y", select, "-w", str(chosen)],
-        ["editcap", "-F", "nsecpcap", "-L", "-C", f"0:{header_bytes}", str(chosen), str(out)],
+    for words in (
+        [find(), "-n", *STATELESS, "-r", str(path), "-Y", select, "-w", str(chosen)],
+        [find("editcap"), "-F", "nsecpcap", "-L", "-C", f"0:{header_bytes}", str(chosen), str(out)],
     ):
-        done = _run(command)
-        if done.returncode:
-            raise TsharkError(_complaint(done.stderr))
+        done = _run(words)
+        if done.status:
+            raise TsharkError(done.complaint)
     chosen.unlink()
     return out
 
@@ -188,20 +175,19 @@ def cache_folder() -> Path:
     return (Path(chosen) if chosen else platformdirs.user_cache_path("nvgre-inspect") / "tests") / "tshark"
 
 
-def _cached(path: Path, arguments: Sequence[str]) -> tuple[str, str, int]:
+def _cached(path: Path, columns: Sequence[str], arguments: Sequence[str]) -> tuple[str, str, int]:
     """tshark's output, complaint and exit status. An entry that cannot be read is made anew."""
     content = hashlib.sha256(path.read_bytes()).hexdigest()
-    key = hashlib.sha256(json.dumps([content, version(), *arguments]).encode()).hexdigest()
+    fields = [part for name in columns for part in ("-e", name)]
+    key = hashlib.sha256(json.dumps([content, version(), *arguments, *fields]).encode()).hexdigest()
     entry = cache_folder() / key[:2] / f"{key}.json.gz"
     try:
         output, complaint, status = json.loads(gzip.decompress(entry.read_bytes()))
         return str(output), str(complaint), int(status)
     except (OSError, EOFError, ValueError):
         pass
-    command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-E", "occurrence=a"]
-    command += ["-E", f"separator={SEPARATOR}", "-E", f"aggregator={AGGREGATOR}", *arguments]
-    done = _run(command)
-    answer = (done.stdout.decode(errors="backslashreplace"), _complaint(done.stderr), done.returncode)
+    done = _run(command(find(), path, columns, arguments))
+    answer = (done.output.decode(errors="backslashreplace"), done.complaint, done.status)
     entry.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=entry.parent, delete=False) as part:
         part.write(gzip.compress(json.dumps(answer).encode(), 1))
@@ -209,31 +195,8 @@ def _cached(path: Path, arguments: Sequence[str]) -> tuple[str, str, int]:
     return answer
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+def _run(words: Sequence[str]) -> Outcome:
     """Run a Wireshark tool with nobody's preferences, in UTC."""
     profile = cache_folder() / "no-preferences"
     profile.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "WIRESHARK_CONFIG_DIR": str(profile), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-    try:
-        return subprocess.run(command, capture_output=True, env=environment, timeout=TIMEOUT_S, check=False)
-    except FileNotFoundError:
-        raise TsharkError(INSTALL) from None
-    except subprocess.TimeoutExpired:
-        raise TsharkError(f"{command[0]} took more than {TIMEOUT_S} s") from None
-
-
-def _complaint(stderr: bytes) -> str:
-    lines = [line.strip() for line in stderr.decode(errors="backslashreplace").splitlines()]
-    return " ".join(line for line in lines if line and not line.startswith("Running as user"))
-
-
-def _rows(output: str, columns: Sequence[str]) -> list[Row]:
-    rows = []
-    for line in output.split("\n")[:-1]:
-        values = line.split(SEPARATOR)
-        if len(values) != len(columns):
-            raise TsharkError(f"{len(values)} values for {len(columns)} columns: {line!r}")
-        rows.append(
-            {name: value.split(AGGREGATOR) if value else [] for name, value in zip(columns, values, strict=True)}
-        )
-    return rows
+    return run(words, environment=neutral_in(profile))

@@ -171,7 +171,7 @@ def test_a_compressed_file_for_which_there_is_no_room(tmp_path, monkeypatch):
     """Single frames are still to be had by reading it through."""
     path = tmp_path / "fabric.gz"
     path.write_bytes(gzip.compress(FABRIC.read_bytes()))
-    monkeypatch.setattr("nvgre_inspect.capture.stream._spool_folder", lambda _limits: tmp_path / "missing")
+    monkeypatch.setattr("nvgre_inspect.capture.stream.spool_folder", lambda _limits: tmp_path / "missing")
     with nvgre_inspect.open(FABRIC) as plain, nvgre_inspect.open(path) as session:
         session.read()
         with pytest.raises(CaptureError, match="TMPDIR"):

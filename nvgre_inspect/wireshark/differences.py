@@ -1,23 +1,23 @@
 """The one table of differences between what our records say of a packet and what tshark says of it.
 
 An entry is either a `Beyond`: a protocol that tshark looks into and we do not, so that what it finds behind it is not
-compared; or a `Difference`: fields that differ under a precise condition. Each names captures where it is seen;
-`test_fields.py` fails if that is no longer so. docs/differences.md is this table for people, and the same test holds
-the two equal.
+compared; or a `Difference`: fields that differ under a precise condition. Each names a capture where it is seen; the
+tests fail if that is no longer so. `verify` names the entry that explains a difference, docs/differences.md is this
+table for people, and the tests hold the two equal.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from record_view import Value, View
-from tshark import Row
-from tshark_view import QUOTING
-
 from dissectors import anomalies, offsets
 from nvgre_inspect.model.record import MAX_IP
+from nvgre_inspect.wireshark.records import Value, View
+from nvgre_inspect.wireshark.rows import Row
+from nvgre_inspect.wireshark.view import QUOTING
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ Condition = Callable[[Case, list[Value], list[Value]], bool]
 
 @dataclass(frozen=True)
 class Difference:
+    """Fields that differ under a condition, and why."""
+
     name: str
     when: str
     reason: str
@@ -89,6 +91,7 @@ def longer(ours: list[Value], theirs: list[Value]) -> bool:
 
 
 def one_more(ours: list[Value], theirs: list[Value]) -> bool:
+    """tshark has what we have, and one value more."""
     return longer(ours, theirs) and len(theirs) == len(ours) + 1
 
 
@@ -97,6 +100,8 @@ def is_stated_zero(ours: list[Value], theirs: list[Value]) -> bool:
     return len(ours) == len(theirs) and all(a in (b, 0) for a, b in zip(ours, theirs, strict=True))
 
 
+#: Seconds and what stands behind them; tshark writes the sign of either in front.
+_TIME = re.compile(r"-?(\d+)\.(\d+)")
 #: Of more headers than a record has room for, the first ones that it keeps (and the last).
 _KEPT = MAX_IP - 1
 
@@ -117,13 +122,15 @@ BEYOND = (
 #: Layers of tshark at which we stop.
 STOPS = frozenset((*QUOTING, *(entry.layer for entry in BEYOND)))
 
-#: Packets whose record has a fraction of a second or more, of those whose time differs.
-_FRACTIONS = {
-    "tcpdump/timestamp_invalid_micro.pcap": (2, 3),
-    "tcpdump/timestamp_invalid_nano.pcap": (2, 3),
-    "tcpdump/rx_serviceid_oobr.pcap": (2,),
-    "tcpdump/atm-oam-loopback-print-overrun.pcap": (1,),
-}
+
+def excess_of_fraction(ours: list[Value], theirs: list[Value]) -> bool:
+    """Whether tshark prints a fraction of a second or more, cut to 32 bits, behind the seconds of the file."""
+    mine, judged = (_TIME.fullmatch(str(values[0])) if values else None for values in (ours, theirs))
+    if mine is None or judged is None:
+        return False
+    excess = (int(mine[1]) - int(judged[1])) * 1_000_000_000 + int(mine[2])
+    return excess >= 1_000_000_000 and any((excess - sign * int(judged[2])) % (1 << 32) == 0 for sign in (1, -1))
+
 
 DIFFERENCES = (
     Difference(
@@ -273,7 +280,7 @@ DIFFERENCES = (
         "capture",
         frozenset(ICMP),
         lambda case, ours, theirs: (
-            case.layers[-2] == "esp" and case.record["protocol"] == offsets.IPPROTO_ESP and not ours
+            case.layers[-2:-1] == ["esp"] and case.record["protocol"] == offsets.IPPROTO_ESP and not ours
         ),
         "zeek/ip6_esp.pcap",
     ),
@@ -290,7 +297,7 @@ DIFFERENCES = (
         "the fraction of a second in the file is a second or more",
         "the excess is carried over into the seconds here; tshark prints it as it is, and its arithmetic overflows",
         frozenset({"frame.time_epoch"}),
-        lambda case, ours, theirs: case.number in _FRACTIONS.get(case.capture, ()),
+        lambda case, ours, theirs: excess_of_fraction(ours, theirs),
         "tcpdump/timestamp_invalid_nano.pcap",
     ),
     Difference(
@@ -312,7 +319,8 @@ TCP fields, VLAN ids, MAC addresses, fragments and times, occurrence by occurren
 is listed here; each line is seen in the capture that it names, or the tests fail. TCP words are compared in
 `docs/tcp-analysis.md`.
 
-This page is written by `pytest tests/interop/test_fields.py --update` from `tests/interop/differences.py`.
+`nvgre-inspect verify FILE` does the same with a capture of yours, and names the entry that explains a difference.
+This page is written by `pytest tests/interop/test_fields.py --update` from `nvgre_inspect/wireshark/differences.py`.
 
 ## Different by choice, or by tshark's limits
 

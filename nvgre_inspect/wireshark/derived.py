@@ -1,29 +1,45 @@
 """What follows from several of tshark's fields together, held against what the record says outright.
 
 Lengths of payloads and of tenants' frames, the tenant's provider addresses, sources outside tunnels, and what an ICMP
-error quotes. Each is compared where tshark's fields settle it; `compare` leaves the rest out of both views.
+error quotes. Each is compared where tshark's fields settle it; `compare` leaves the rest out of both views: also where
+a packet is so broken that tshark does not print a field that belongs to its layers.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from typing import Any
 
-from record_view import Value, View
-from tshark import Row
-
 from dissectors import anomalies, encaps, offsets
+from nvgre_inspect.wireshark.records import Value, View
+from nvgre_inspect.wireshark.rows import Row
 
 _LINK = {"eth", "ethertype", "vlan", "ieee8021ad", "sll", "raw"}
 #: Headers without variable parts, in bytes.
 _FIXED = {"udp": 8, "vxlan": 8}
+#: Fields without which nothing is derived.
+_NEEDED = frozenset(
+    {
+        *("ip.src", "ip.dst", "ip.len", "ip.hdr_len", "ipv6.src", "ipv6.dst", "ipv6.plen", "gre.flags_and_version"),
+        *("eth.src", "eth.type", "vlan.etype", "sll.src.eth", "arp.src.hw_mac", "arp.src.proto_ipv4"),
+    }
+)
 _LENGTH_UNKNOWN = (anomalies.IP_TOTAL_LENGTH_ZERO, anomalies.IP_TOTAL_LENGTH_INVALID)
 
 
-def compare(record: Any, row: Row, layers: list[str], ours: View, theirs: View) -> None:
-    """Add what can be derived to both views."""
+def compare(
+    record: Any, row: Row, layers: list[str], ours: View, theirs: View, *, left_out: Collection[str] = ()
+) -> None:
+    """Add what can be derived to both views; `left_out` are fields that this tshark does not know."""
+    if left_out and not _NEEDED.isdisjoint(left_out):
+        return
     for derive in (_payload, _tenant, _source, _cooked, _ethertype, _quote):
-        for name, mine, judged in derive(record, row, layers):
+        try:
+            derived = derive(record, row, layers)
+        except (IndexError, ValueError):  # tshark does not print what its layers promise
+            continue
+        for name, mine, judged in derived:
             ours[name], theirs[name] = [mine], [judged]
 
 

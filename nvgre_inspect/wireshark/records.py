@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dissectors import encaps, offsets
 
@@ -29,7 +30,7 @@ _SPI_FIELDS = {encaps.ESP: "esp.spi", encaps.AH: "ah.spi"}
 _SESSIONS = (encaps.ERSPAN2, encaps.ERSPAN3)
 
 
-def view(frame: bytes, record: Any) -> View:
+def ours(frame: bytes, record: Any) -> View:
     """The fields that `record` (RECORD as a dict of Python values) has of its frame."""
     found: View = {"frame.len": [record["wire_len"]], "frame.cap_len": [record["cap_len"]]}
     seconds, nanoseconds = divmod(record["ts_ns"], 1_000_000_000)
@@ -143,7 +144,9 @@ def _transport(frame: bytes, record: Any, found: View) -> None:
             _add(found, "udp.dstport", _word(frame, start + 2))
             if protocol == offsets.IPPROTO_UDP and len(frame) >= start + 6:
                 _add(found, "udp.length", _word(frame, start + 4))
-    _INNERMOST.get(record["protocol"], lambda record, found: None)(record, found)
+    innermost = _INNERMOST.get(record["protocol"])
+    if innermost is not None:
+        innermost(record, found)
 
 
 def _tcp(record: Any, found: View) -> None:
@@ -197,7 +200,7 @@ _INNERMOST: dict[int, Callable[[Any, View], None]] = {
 }
 
 
-def as_dicts(records: np.ndarray) -> list[dict[str, Any]]:
+def as_dicts(records: npt.NDArray[np.void]) -> list[dict[str, Any]]:
     """Records as plain Python values, a dict each."""
     columns = {name: records[name].tolist() for name in records.dtype.names or ()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import tshark
+from collections.abc import Collection
+
+from nvgre_inspect.wireshark.rows import STATELESS
 
 #: Besides what the harness always says: look into ESP without a key as we do, and accept IPv6 without a length
 #: (segmentation offload) as tshark does for IPv4 anyway.
 OPTIONS = (
-    *tshark.STATELESS,
+    *STATELESS,
     "-o", "esp.enable_null_encryption_decode_heuristic:TRUE",
     "-o", "ipv6.tso_support:TRUE",
 )  # fmt: skip
@@ -104,3 +106,30 @@ TRANSPORT = (
     "icmpv6.echo.identifier",
 )
 FIELDS = (*FRAME, *LINK, *IPV4, *IPV6, *TUNNEL, *TRANSPORT)
+
+#: What is compared under names of our own, and follows from several fields -> those fields.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "ipv6 last next header": (
+        *("ipv6.nxt", "ipv6.hopopts.nxt", "ipv6.routing.nxt", "ipv6.fraghdr.nxt", "ipv6.dstopts.nxt"),
+        *("mip6.proto", "hip.proto"),
+    ),
+    **{f"ip fragment {part}": ("ip.id", "ip.frag_offset", "ip.flags.mf") for part in ("id", "offset", "more")},
+    **{
+        f"ipv6 fragment {part}": ("ipv6.fraghdr.ident", "ipv6.fraghdr.offset", "ipv6.fraghdr.more")
+        for part in ("id", "offset", "more")
+    },
+    **dict.fromkeys(("nvgre.vsid", "gre.key"), ("gre.flags_and_version", "gre.proto", "gre.key")),
+    "vxlan.vni": ("vxlan.flags", "vxlan.vni"),
+    **dict.fromkeys(("mpls.label", "mpls stack"), ("mpls.label", "mpls.bottom")),
+    "tcp.options.mss_val": ("tcp.flags", "tcp.options.mss_val"),
+    "tcp.options.wscale.shift": ("tcp.flags", "tcp.options.wscale.shift"),
+    "icmp.ident": ("icmp.type", "icmp.ident"),
+    "icmpv6.echo.identifier": ("icmpv6.type", "icmpv6.echo.identifier"),
+}
+#: Without these nothing can be compared.
+ESSENTIAL = ("frame.protocols", "frame.len", "frame.cap_len", "frame.time_epoch", "_ws.expert.message")
+
+
+def settles(name: str, left_out: Collection[str]) -> bool:
+    """Whether a tshark that does not know the fields `left_out` has a say about what is compared as `name`."""
+    return not any(needed in left_out for needed in NEEDS.get(name, (name,)))
