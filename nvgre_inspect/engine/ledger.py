@@ -170,8 +170,9 @@ class LedgerAccountant:
         width = int(meta["bin_width"])
         first = int(meta["min_ns"]) // width
         self._lent = True
+        tables: dict[str, Any] = {name: rows(name) for name in _TABLES if name not in ("flows", "gaps")}
         return State(
-            **{name: rows(name) for name in _TABLES if name not in ("flows", "gaps")},
+            **tables,
             flows=flows,
             bins=np.roll(ledger.bins[: int(meta["n_series"])], -first, axis=1),
             bin_start_ns=first * width,

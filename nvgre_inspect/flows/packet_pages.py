@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,15 @@ import pandas as pd
 from dissectors.registry import Registry
 from dissectors.stack import Stack, dissect
 from nvgre_inspect.capture.reader import select
-from nvgre_inspect.flows.filter import Filter
 from nvgre_inspect.flows.on_tunnel import carried_by
 from nvgre_inspect.flows.packets import packet_table
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.selected import Selected
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.model.source import Frame, InterfaceInfo
+
+if TYPE_CHECKING:
+    from nvgre_inspect.flows.filter import Filter
 
 Numbers = npt.NDArray[np.int64]
 #: Frames that are read again by position at a time, where many are asked for.

@@ -7,16 +7,19 @@ of its frames to be asked themselves: `test_of` says what.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from dissectors import encaps
-from nvgre_inspect.flows.filter import Filter
 from nvgre_inspect.flows.on_tunnel import carried_by
 from nvgre_inspect.flows.packet_pages import Found, PacketPages
 from nvgre_inspect.flows.scoped import Narrow, rows_within
 from nvgre_inspect.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from nvgre_inspect.flows.filter import Filter
 
 Mask = npt.NDArray[np.bool_]
 Numbers = range | npt.NDArray[np.int64]

@@ -134,7 +134,10 @@ def test_chosen_frames_keep_their_numbers(which):
     for name in ("first_frame", "last_frame"):
         assert len(state.anomalies) > 10
         assert state.anomalies[name].tolist() == (2 * alone.anomalies[name] - 1).tolist()
-    assert_states_equal(state, alone, without=["anomalies"])
+    assert state.frame_number is not None
+    assert state.frame_number.tolist() == engine.numbers().tolist()
+    assert alone.frame_number is None
+    assert_states_equal(state, alone, without=["anomalies", "frame_number"])
     # Asked again, the numbers are not counted through once more.
     assert_states_equal(engine.state(), state)
     assert process([batch], which).numbers() is None
