@@ -22,30 +22,29 @@ def placed_on(state: State, tunnel: int) -> npt.NDArray[np.void]:
 
 
 def tenants_on(snapshot: Snapshot, tunnel: int) -> pd.DataFrame:
-    """Tenants on the tunnel of that number: encap, vsid, name, flows, packets, wire_bytes; most bytes first.
+    """Tenants on the tunnel of that number, most bytes on it first: rows of `tenants`, and what of it is on the tunnel.
 
-    Counts are those on this tunnel; dtypes are those of the table `tenants`.
+    That is in `on_tunnel` (bytes on the wire), `packets_on_tunnel` and `flows_on_tunnel`, int64.
     """
     state = snapshot.state
     rows = placed_on(state, tunnel)
     flows = state.flows[rows["flow"]]
     tenant, first = labels.combine([flows["encap"], flows["vsid"]])
-    kinds = snapshot.options.tables.names
-    vsid = flows["vsid"][first]
-    encap = labels.category_of(flows["encap"][first], lambda kind: labels.encap_name(kind, kinds))
-    numbers: list[int | None] = [None if number < 0 else number for number in vsid.tolist()]
-    names = [snapshot.names.vsid(str(kind), number) for kind, number in zip(encap, numbers, strict=True)]
-    table = pd.DataFrame(
-        {
-            "encap": encap,
-            "vsid": pd.array(numbers, dtype="Int64"),
-            "name": labels.category(np.arange(len(names)), names),
-            "flows": distinct_per(tenant, rows["flow"], len(first)),
-            "packets": sum_per(tenant, rows["packets"], len(first)),
-            "wire_bytes": sum_per(tenant, rows["wire_bytes"], len(first)),
-        }
+    # Rows of `tenants` are in the order in which the flows' tenants appear.
+    numbers, _ = labels.combine([state.flows["encap"], state.flows["vsid"]])
+    places = numbers[rows["flow"][first]]
+    wire_bytes = sum_per(tenant, rows["wire_bytes"], len(first))
+    order = np.argsort(-wire_bytes, kind="stable")
+    table: pd.DataFrame = (
+        snapshot.tenants.iloc[places[order]]
+        .assign(
+            on_tunnel=wire_bytes[order],
+            packets_on_tunnel=sum_per(tenant, rows["packets"], len(first))[order],
+            flows_on_tunnel=distinct_per(tenant, rows["flow"], len(first))[order],
+        )
+        .reset_index(drop=True)
     )
-    return table.sort_values("wire_bytes", ascending=False, kind="stable", ignore_index=True)
+    return table
 
 
 def flows_on(snapshot: Snapshot, tunnel: int, top: int) -> pd.DataFrame:

@@ -23,6 +23,13 @@ def _bytes(*columns: str) -> Presented:
     return Presented("wire", "bytes", "Bytes on the wire", columns, 1, True, lambda rows: _amounts(rows, columns))
 
 
+def _count(heading: str, column: str) -> Presented:
+    def texts(rows: pd.DataFrame) -> Texts:
+        return [f"{count:,}" for count in rows[column].tolist()], None
+
+    return Presented(column, heading, f"{heading} on this tunnel", (column,), 1, True, texts)
+
+
 def _ends(rows: pd.DataFrame) -> Texts:
     pairs = zip(rows["pa_src"].tolist(), rows["pa_dst"].tolist(), strict=True)
     return [escape(between(*pair)) for pair in pairs], None
@@ -48,10 +55,15 @@ def _findings(rows: pd.DataFrame) -> Texts:
     return texts, [shown.style for shown in known]
 
 
-#: Table -> column by name. `on_tunnel` and `share` are columns that `flows.on_tunnel` and
+#: Table -> column by name. `…on_tunnel` and `share` are columns that `flows.on_tunnel` and
 #: `flows.flow_placements` add.
 COMPACT: Mapping[str, Mapping[str, Presented]] = {
-    "tenants": {"wire": _bytes("wire_bytes")},
+    "tenants": {
+        "wire": _bytes("wire_bytes"),
+        "here": _bytes("on_tunnel"),
+        "here_packets": _count("packets", "packets_on_tunnel"),
+        "here_flows": _count("flows", "flows_on_tunnel"),
+    },
     "tunnels": {
         "ends": Presented("ends", "tunnel", "Both provider addresses", ("pa_src", "pa_dst"), 1, False, _ends),
         "wire": _bytes("wire_bytes_fwd", "wire_bytes_rev"),
@@ -61,7 +73,7 @@ COMPACT: Mapping[str, Mapping[str, Presented]] = {
         "from_to": Presented("from_to", "from → to", "Provider addresses", ("pa_src", "pa_dst"), 1, False, _from_to),
         "share": Presented("share", "share", "Share of the direction's packets", ("share",), 1, True, _shares),
     },
-    "flows": {"wire": _bytes("on_tunnel")},
+    "flows": {"here": _bytes("on_tunnel")},
     "findings": {
         "finding": Presented("finding", "what", "Severity and title", ("severity", "title"), 1, False, _findings),
     },

@@ -219,3 +219,21 @@ def test_arrows_are_as_wide_as_their_lane(width, direction):
     assert len(drawn) == width
     assert drawn[0] == drawn[-1] == "│"
     assert drawn[-2 if direction == 0 else 1] == "▶◀"[direction]
+
+
+async def test_what_can_be_copied_and_saved():
+    async with shown("tcp-lab.pcap") as (app, pilot):
+        flow = flow_to(app, 6002)
+        await into(app, pilot, flow)
+        assert [offer.title for offer in app.current.copyables()] == [
+            *("filter for this row", "this row as CSV", "this row as JSON"),
+        ]
+        assert len(app.current.packets_to_save().numbers(lambda: False)) == 19
+        await press(pilot, "tab")
+        assert app.current.copyables()[0].title.endswith("as a hex dump")
+        assert app.current.packets_to_save().numbers(lambda: False).tolist() == [
+            app.screen.query_one(Ladder).cursor_number
+        ]
+        assert app.current.copyables()[1].text()
+        await press(pilot, "tab")
+        assert app.current.rows_to_export().title == "2 placements"

@@ -150,3 +150,35 @@ async def test_resizing_draws_the_chart_again():
 async def test_every_sample(path):
     async with shown(path) as (app, _):
         assert f"{app.snapshot.state.frames:,} packet" in text(app)
+
+
+async def test_keys_of_large_tables_say_where_those_are():
+    async with shown("fabric.pcapng") as (app, pilot):
+        for key in (">", "=", "c"):
+            app.clear_notifications()
+            await press(pilot, key)
+            assert any("2, 3 and 4 have all rows" in toast.message for toast in app._notifications)
+
+
+async def test_rows_are_exported_and_packets_saved_from_where_one_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with shown("fabric.pcapng") as (app, pilot):
+        vsid = app.current.selection().keys[0][1]
+        packets = int(app.snapshot.tenants.set_index("vsid").loc[vsid, "packets"])
+        await press(pilot, "e", "enter")
+        (table,) = tmp_path.glob("*.csv")
+        assert len(table.read_text().splitlines()) == 1 + 4
+        await press(pilot, "s", "enter")
+        (saved,) = tmp_path.glob("*.pcapng")
+        async with shown(saved) as (other, _):
+            assert other.snapshot.state.frames == packets
+
+
+@pytest.mark.parametrize("pane", [0, 1, 2])
+async def test_what_can_be_copied(pane):
+    async with shown("fabric.pcapng") as (app, pilot):
+        await press(pilot, *["tab"] * pane)
+        offers = app.current.copyables()
+        assert offers[0].title == "value"
+        assert {"this row as CSV", "this row as JSON"} <= {offer.title for offer in offers}
+        assert all(isinstance(offer.text, str) or offer.text() for offer in offers)

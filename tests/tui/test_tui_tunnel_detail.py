@@ -142,3 +142,18 @@ async def test_tunnels_of_samples_can_be_looked_at(name):
             await into(app, pilot, tunnel["tunnel"])
             assert lines(app)[-2].startswith(f" tunnel {tunnel['tunnel']}, ")
             assert len(app.screen._sizes.packet) == tunnel["packets_fwd"] + tunnel["packets_rev"] or tunnel["fragments"]
+
+
+async def test_what_can_be_copied_exported_and_saved():
+    async with shown("fabric.pcapng") as (app, pilot):
+        await into(app, pilot, 2)
+        assert app.current.rows_to_export().title == "30 flows"
+        assert "filter for this row" in [offer.title for offer in app.current.copyables()]
+        await press(pilot, "tab")
+        assert app.current.rows_to_export().title == "3 tenants"
+        assert all(isinstance(offer.text, str) or offer.text() for offer in app.current.copyables())
+        app.screen.set_focus(None)
+        await settled(pilot)
+        assert app.current.selection().table == "tunnels"
+        assert len(app.current.packets_to_save().numbers(lambda: False)) == 387 + 386
+        assert app.current.copyables()[-1].text()

@@ -32,9 +32,11 @@ from nvgre_inspect.flows.flow_placements import flow_placements
 from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.tui import theme as themes
 from nvgre_inspect.tui.compact import COMPACT
+from nvgre_inspect.tui.copyables import of_packet
 from nvgre_inspect.tui.messages import Selection
 from nvgre_inspect.tui.scope import Kind, Scope, Step
 from nvgre_inspect.tui.screens.panes import PanesScreen
+from nvgre_inspect.tui.sharing import Copyable
 from nvgre_inspect.tui.steps import flow_step, tunnel_step
 from nvgre_inspect.tui.widgets.ladder import Ladder
 from nvgre_inspect.tui.widgets.pane import Pane
@@ -156,6 +158,10 @@ class FlowDetailScreen(PanesScreen):
         """The parts that can have the focus."""
         return self._placements, self._plot, self._ladder
 
+    def tables(self) -> Mapping[str, FrameTable]:
+        """Those that are tables."""
+        return {"placements": self._placements}
+
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """The plot or the ladder, whichever was looked at last, has the room."""
         if event.widget in (self._plot, self._ladder):
@@ -274,8 +280,7 @@ class FlowDetailScreen(PanesScreen):
         if not self._placements.row_count:
             self.explain("this flow is outside any tunnel")
             return None
-        rows = self._placements.rows
-        place = {name: rows.value(self._placements.cursor_row, name) for name in rows.data.columns}
+        place = self.row("placements")
         if place["tunnel"] is None:
             self.explain("this row collects what exceeds 256 placements of a flow")
             return None
@@ -311,6 +316,13 @@ class FlowDetailScreen(PanesScreen):
             return Selection("packets", (self._ladder.cursor_number,), "number", self._ladder.cursor_number)
         flow = self.app.scope.flow
         return None if flow is None else Selection("flows", (flow,))
+
+    def copyables_of(self, selected: Selection) -> list[Copyable]:
+        """The packet's bytes, or the flow's row."""
+        if selected.table != "packets" or self.app.snapshot is None:
+            return super().copyables_of(selected)
+        pages, number = self.app.session.pages(self.app.snapshot), int(selected.keys[0])
+        return of_packet(number, lambda: pages.frame(number).data)
 
     def remember(self) -> Any:
         """What has the focus, and where placements and ladder stand."""

@@ -26,7 +26,6 @@ from nvgre_inspect.flows.throughput import Throughput, throughput
 from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.tui import theme as themes
 from nvgre_inspect.tui.compact import COMPACT
-from nvgre_inspect.tui.messages import Selection
 from nvgre_inspect.tui.scope import Kind, Scope, Step
 from nvgre_inspect.tui.screens.panes import PanesScreen
 from nvgre_inspect.tui.steps import tenant_step, tunnel_step
@@ -137,6 +136,10 @@ class OverviewScreen(PanesScreen):
         """The parts that can have the focus."""
         return list(self._tables.values())
 
+    def tables(self) -> Mapping[str, FrameTable]:
+        """Those that are tables: all."""
+        return self._tables
+
     # --- what is new -------------------------------------------------------------------------------------------------
 
     def refresh_snapshot(self, snapshot: Snapshot) -> None:
@@ -198,19 +201,10 @@ class OverviewScreen(PanesScreen):
 
     # --- going on ----------------------------------------------------------------------------------------------------
 
-    def _row(self, name: str) -> Mapping[str, Any]:
-        """The row under the cursor, by column."""
-        rows = self._tables[name].rows
-        return {column: rows.value(self._tables[name].cursor_row, column) for column in TABLES[name].names}
-
-    def _here(self) -> str | None:
-        """The table that has the focus, if it has rows."""
-        return next((n for n, table in self._tables.items() if table.has_focus and table.row_count), None)
-
     @on(FrameTable.Opened)
     def _open(self, message: FrameTable.Opened) -> None:
         name = str(message.table.id)
-        row = self._row(name)
+        row = self.row(name)
         if name == "tenants":
             self.app.go("flows", Scope((self._tenant(row),)))
         elif name == "tunnels":
@@ -224,28 +218,17 @@ class OverviewScreen(PanesScreen):
 
     def action_underlay(self) -> None:
         """The tunnels that carry the tenant."""
-        if self._here() == "tenants":
-            self.app.go("tunnels", Scope((self._tenant(self._row("tenants")),)))
+        if self.here() == "tenants":
+            self.app.go("tunnels", Scope((self._tenant(self.row("tenants")),)))
         else:
             super().action_underlay()
 
     def action_overlay(self) -> None:
         """The flows on the tunnel."""
-        if self._here() == "tunnels":
-            self.app.go("flows", Scope((tunnel_step(self._row("tunnels")),)))
+        if self.here() == "tunnels":
+            self.app.go("flows", Scope((tunnel_step(self.row("tunnels")),)))
         else:
             super().action_overlay()
-
-    def selection(self) -> Selection | None:
-        """The row under the cursor, or those that are marked."""
-        name = self._here()
-        if name is None:
-            return None
-        table = self._tables[name]
-        keys = tuple(table.marked) or (table.cursor_key,)
-        column = table.cell_column
-        value = table.rows.value(table.cursor_row, column) if column in TABLES[name] else None
-        return Selection(name, keys, column, value)
 
     def remember(self) -> Any:
         """Which table has the focus, and where each stands."""

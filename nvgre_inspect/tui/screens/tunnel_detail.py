@@ -114,8 +114,8 @@ class TunnelDetailScreen(PanesScreen):
         """Columns are known before there are rows."""
         names, time = self.app.settings.names, self.app.time_style
         for table, columns in (
-            (self._tenants, ("tenant", "wire", "packets", "flows")),
-            (self._flows, ("source", "destination", "wire", "tenant", "protocol", "state", "flow")),
+            (self._tenants, ("tenant", "here", "here_packets", "here_flows")),
+            (self._flows, ("source", "destination", "here", "tenant", "protocol", "state", "flow")),
         ):
             name = str(table.id)
             table.present({**presented(TABLES[name], names, time), **COMPACT[name]}, columns)
@@ -125,6 +125,10 @@ class TunnelDetailScreen(PanesScreen):
     def panes(self) -> Sequence[Widget]:
         """The parts that can have the focus."""
         return self._tenants, self._flows
+
+    def tables(self) -> Mapping[str, FrameTable]:
+        """Those that are tables: all."""
+        return {"tenants": self._tenants, "flows": self._flows}
 
     # --- what is new -------------------------------------------------------------------------------------------------
 
@@ -218,13 +222,9 @@ class TunnelDetailScreen(PanesScreen):
 
     # --- going on ----------------------------------------------------------------------------------------------------
 
-    def _row(self, table: FrameTable) -> Mapping[str, Any]:
-        """The row under the cursor, by column."""
-        return {name: table.rows.value(table.cursor_row, name) for name in table.rows.data.columns}
-
     @on(FrameTable.Opened)
     def _open(self, message: FrameTable.Opened) -> None:
-        row = self._row(message.table)
+        row = self.row(str(message.table.id))
         if message.table is self._flows:
             self.app.go("flow_detail", self.app.scope.into(flow_step(row)))
         else:
@@ -239,18 +239,14 @@ class TunnelDetailScreen(PanesScreen):
     def action_underlay(self) -> None:
         """The tunnels that carry the selected flow."""
         if self._flows.has_focus and self._flows.row_count:
-            self.app.go("tunnels", Scope((flow_step(self._row(self._flows)),)))
+            self.app.go("tunnels", Scope((flow_step(self.row("flows")),)))
         else:
             super().action_underlay()
 
     def selection(self) -> Selection | None:
         """The flow or tenant under the cursor, else the tunnel itself."""
-        for table in (self._flows, self._tenants):
-            if table.has_focus and table.row_count:
-                keys = tuple(table.marked) or (table.cursor_key,)
-                return Selection(str(table.id), keys, table.cell_column)
         tunnel = self.app.scope.tunnel
-        return None if tunnel is None else Selection("tunnels", (tunnel,))
+        return super().selection() or (None if tunnel is None else Selection("tunnels", (tunnel,)))
 
     def remember(self) -> Any:
         """Where both tables stand, and which has the focus."""

@@ -23,11 +23,22 @@ def test_tenants_on_a_tunnel_add_up_to_it(sample):
     _, view = sample
     for tunnel in view.tunnels.to_dict("records"):
         tenants = tenants_on(view, tunnel["tunnel"])
-        assert tenants["packets"].sum() == tunnel["packets_fwd"] + tunnel["packets_rev"]
-        assert tenants["wire_bytes"].sum() == tunnel["wire_bytes_fwd"] + tunnel["wire_bytes_rev"]
-        assert tenants["flows"].sum() == tunnel["flows"]
+        assert tenants["packets_on_tunnel"].sum() == tunnel["packets_fwd"] + tunnel["packets_rev"]
+        assert tenants["on_tunnel"].sum() == tunnel["wire_bytes_fwd"] + tunnel["wire_bytes_rev"]
+        assert tenants["flows_on_tunnel"].sum() == tunnel["flows"]
         assert len(tenants["vsid"].dropna().unique()) == tunnel["vsids"]
-        assert tenants["wire_bytes"].is_monotonic_decreasing
+        assert tenants["on_tunnel"].is_monotonic_decreasing
+        assert (tenants["packets_on_tunnel"] <= tenants["packets"]).all()
+
+
+def test_tenants_on_a_tunnel_are_those_of_its_flows(sample):
+    _, view = sample
+    placements, flows = view.placements, view.flows.set_index("flow")
+    for tunnel in view.tunnels["tunnel"]:
+        on = flows.loc[placements.loc[placements["tunnel"] == tunnel, "flow"].unique()]
+        expected = set(zip(on["encap"], on["vsid"].fillna(-1), strict=True))
+        tenants = tenants_on(view, tunnel)
+        assert set(zip(tenants["encap"], tenants["vsid"].fillna(-1), strict=True)) == expected
 
 
 def test_flows_on_a_tunnel_are_its_largest(sample):
