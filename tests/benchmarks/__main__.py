@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks import files, tui
+from tests.benchmarks import files, rewriting, tui
 from tests.benchmarks.process import TOOL, in_turn, run
 
 ROOT = Path(__file__).parents[2]
@@ -192,6 +192,7 @@ def main() -> None:
         against_tshark(big, packets, times),
         against_tshark(capture(4 * packets), 4 * packets, 1),
         python_loops(big, packets),
+        rewriting.rows(big, capture(packets // 50), packets, packets // 50, times),
         tui.load(big, packets),
         memory([packets, 2 * packets, 4 * packets]),
         many_flows(packets),

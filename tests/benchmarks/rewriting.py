@@ -11,8 +11,6 @@ from pathlib import Path
 from tests.benchmarks.process import TOOL, Run, run
 
 Row = tuple[str, str, str]
-#: A file that starts all there is to start, and takes next to no time besides.
-SMALL_PACKETS = 20_000
 SCAPY_PACKETS = 10_000
 SCAPY_LOOP = """
 import sys
@@ -23,8 +21,8 @@ with PcapReader(sys.argv[1]) as reader, PcapWriter(sys.argv[2], linktype=1) as w
 """
 
 
-def rows(big: Path, small: Path, packets: int, times: int) -> Iterator[Row]:
-    """`big` and `small` are bench files of `packets` and SMALL_PACKETS packets."""
+def rows(big: Path, small: Path, packets: int, few: int, times: int) -> Iterator[Row]:
+    """`big` is the bench file of `packets`; `small`, of `few`, starts all there is to start and takes no time besides."""
     folder = big.parent
     copy, inner, policy = folder / "copy.pcap", folder / "inner.pcapng", folder / "policy.toml"
     run([*TOOL, "policy", "derive", str(big), "-o", str(policy), "--force"])
@@ -44,11 +42,11 @@ def rows(big: Path, small: Path, packets: int, times: int) -> Iterator[Row]:
     ):
         commands = [[*TOOL, name, str(path), "-o", str(copy), "--force", *options] for path in (large, little)]
         peak = run(commands[0]).peak
-        seconds = (_median(commands[:1], times) - _median(commands[1:], times)) * packets / (packets - SMALL_PACKETS)
+        seconds = (_median(commands[:1], times) - _median(commands[1:], times)) * packets / (packets - few)
         ratio = f"**{seconds / copied:.2f} times tcpdump's**; " if copied else ""
         yield f"`{name}`, start-up excluded", f"{seconds:.2f} s CPU", f"{ratio}peak {peak:.0f} MiB"
     yield _scapy(big, copy, packets)
-    for path in (copy, inner, small_inner, policy):
+    for path in (copy, inner, small_inner, small, policy):
         path.unlink(missing_ok=True)
 
 
