@@ -211,6 +211,18 @@ async def test_choosing_columns():
         assert "time" not in pilot.app.screen.packet_list.shown
 
 
+async def test_chosen_columns_stay_when_the_terminal_is_resized():
+    async with packets(FABRIC, size=(160, 48)) as pilot:
+        await press(pilot, "l", "-")
+        assert "time" not in pilot.app.screen.packet_list.shown
+        await pilot.resize_terminal(150, 40)
+        await settle(pilot)
+        assert "time" not in pilot.app.screen.packet_list.shown
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert "vsid" in pilot.app.screen.packet_list.shown  # another choice, for little room
+
+
 # --- scopes ----------------------------------------------------------------------------------------------------------
 
 

@@ -75,6 +75,7 @@ class PacketRowsScreen(FilteredScreen):
         self._nothing = Static(id="nothing", markup=False)
         self._found: FramesFound | None = None
         self._view = next(iter(VIEWS))
+        self._narrow = True
         #: The packet to go to as soon as there is one.
         self._wanted: int | None = None
         self._search = FrameSearch(self, self.app.session)
@@ -98,16 +99,16 @@ class PacketRowsScreen(FilteredScreen):
         self.packet_list.focus()
 
     def on_resize(self, event: Resize) -> None:
-        """Columns that fit."""
-        if self.is_mounted:
+        """Columns that fit; those that somebody chose stay as long as they may."""
+        if self.is_mounted and (event.size.width < _ROOMY) != self._narrow:
             self._present()
 
     # --- columns -----------------------------------------------------------------------------------------------------
 
     def _present(self, shown: list[str] | None = None) -> None:
-        narrow = self.size.width < _ROOMY
-        columns = packet_columns(self.app.settings.names, self.app.time_style, narrow=narrow)
-        self.packet_list.present(columns, shown or columns_of(self._view, narrow=narrow))
+        self._narrow = self.size.width < _ROOMY
+        columns = packet_columns(self.app.settings.names, self.app.time_style, narrow=self._narrow)
+        self.packet_list.present(columns, shown or columns_of(self._view, narrow=self._narrow))
 
     def action_cycle_inner_outer(self) -> None:
         """The inner headers, the outer ones, both."""
