@@ -54,13 +54,19 @@ def remarks(flow: Mapping[str, Any]) -> list[Remark]:
         for direction in ("fwd", "rev"):
             found += _direction(flow, direction)
         found += _options(flow)
-    elif not flow["packets_rev"] and pd.isna(flow["reverse_flow"]):
+    elif not flow["packets_rev"] and pd.isna(flow["reverse_flow"]) and not _is_to_a_group(flow):
         found.append(Remark("note", "one direction only: no answers were seen"))
     found += _copies(flow)
     others = [name for name in flow["anomalies"] if name not in _SAID]
     if others:
         found.append(Remark("warning", f"anomalies: {', '.join(others)}"))
     return found
+
+
+def _is_to_a_group(flow: Mapping[str, Any]) -> bool:
+    """Whether it is sent to many (the group bit of the MAC address, IEEE 802): they owe no answer."""
+    mac = flow["dst_mac"]
+    return not pd.isna(mac) and bool(int(str(mac)[:2], 16) & 1)
 
 
 def _state(flow: Mapping[str, Any]) -> Iterator[Remark]:

@@ -118,9 +118,11 @@ async def test_from_a_tenant_to_its_tunnels_and_from_a_tunnel_to_its_flows():
         await press(pilot, "escape")
         assert app.current.selection().keys == (("nvgre", 6001),)
         await press(pilot, "o")
-        assert app.current.NAME == "overview"  # a tenant is no tunnel
-        await press(pilot, "tab", "o")
+        assert (app.current.NAME, app.scope.tenant) == ("flows", ("nvgre", 6001))
+        await press(pilot, "escape", "tab", "o")
         assert (app.current.NAME, app.scope.tunnel) == ("flows", 5)
+        await press(pilot, "escape", "tab", "o", "u")  # findings are neither
+        assert app.current.NAME == "overview"
 
 
 async def test_a_pane_can_fill_the_screen():

@@ -224,9 +224,12 @@ class OverviewScreen(PanesScreen):
             super().action_underlay()
 
     def action_overlay(self) -> None:
-        """The flows on the tunnel."""
-        if self.here() == "tunnels":
-            self.app.go("flows", Scope((tunnel_step(self.row("tunnels")),)))
+        """The flows on the tunnel, or of the tenant."""
+        name = self.here()
+        if name == "tunnels":
+            self.app.go("flows", Scope((tunnel_step(self.row(name)),)))
+        elif name == "tenants":
+            self.app.go("flows", Scope((self._tenant(self.row(name)),)))
         else:
             super().action_overlay()
 
