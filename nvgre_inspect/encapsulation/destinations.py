@@ -9,6 +9,7 @@ their own; the frames of further ones share one.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -147,9 +148,10 @@ class TenantFolder:
         self._files: list[PcapFile | PcapngFile] = []
         self._rows: dict[str, int] = {}
         self._of_output: dict[int, int] = {}
+        self._is_new = not self._folder.exists()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
+        except FileExistsError:
             raise CaptureError(f"{folder} is a file: name a folder") from None
         except OSError as error:
             raise CaptureError(f"{folder} cannot be made: {error.strerror}") from None
@@ -203,6 +205,9 @@ class TenantFolder:
                 file.__exit__(kind, failure or error, trace)
             except CaptureError as new:
                 failure = new
+        if error is not None and self._is_new:
+            with contextlib.suppress(OSError):  # others may have put something into it
+                self._folder.rmdir()
         if failure is not None and error is None:
             raise failure
 

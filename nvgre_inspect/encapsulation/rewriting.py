@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -68,8 +67,8 @@ class Totals:
         for reason in found:
             listed = self.numbers.setdefault(reason, [])
             if len(listed) < LISTED:
-                of_it = (n for n, why in zip(numbers.tolist(), reasons, strict=True) if why == reason)
-                listed.extend(islice(of_it, LISTED - len(listed)))
+                of_it = sorted(n for n, why in zip(numbers.tolist(), reasons, strict=True) if why == reason)
+                listed += of_it[: LISTED - len(listed)]
 
 
 def rewrite(
