@@ -17,6 +17,7 @@ from nvgre_inspect.cli import (
     summary,
     tables,
     translate,
+    verify,
     version,
     view,
 )
@@ -34,6 +35,7 @@ MODULES = (
     encap,
     translate,
     policy,
+    verify,
     configuration,
     completion,
     man,
@@ -59,7 +61,8 @@ examples:
   nvgre-inspect translate uplink.pcapng -o vxlan.pcapng --to vxlan --map 5001=7001
   nvgre-inspect export uplink.pcapng -o reports/           one table of flows per tenant
 
-exit codes: 0 done, 1 failed, 2 usage or filter error, 3 part of the input was unreadable, 130 interrupted
+exit codes: 0 done, 1 failed, 2 usage or filter error, 3 part of the input was unreadable,
+4 verify found differences, 130 interrupted
 """
 
 
