@@ -104,7 +104,7 @@ class Reassembly:
     def join(self, batch: PacketBatch, records: Records, numbers: Ints) -> Joined:
         """The frames that go on now; `records` and `numbers` have one entry per frame of the batch."""
         fragment = (records["frag_a_ip"] >= 0) & (records["frag_a_layers"] == 0)
-        if not (fragment.any() or self._packets):
+        if not len(batch) or not (fragment.any() or self._packets):
             return Joined(batch, records, numbers)
         out = _Out()
         for row in np.flatnonzero(fragment).tolist():
