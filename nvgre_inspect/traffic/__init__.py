@@ -1,0 +1,1 @@
+"""Synthetic tenants: scenarios, their simulation, and the captures and the truth of it (docs/scenarios.md)."""
