@@ -46,6 +46,11 @@ class Line:
     fwd_style: str | None = None
     rev_style: str | None = None
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is 0, or not known, in both directions."""
+        return self.fwd_style == self.rev_style == "dim"
+
 
 def flow_sides(flow: Mapping[str, Any]) -> list[Line]:
     """Both directions of a row of the table `flows`; what only TCP has is left out of other flows."""

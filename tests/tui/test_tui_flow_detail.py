@@ -237,3 +237,15 @@ async def test_what_can_be_copied_and_saved():
         assert app.current.copyables()[1].text()
         await press(pilot, "tab")
         assert app.current.rows_to_export().title == "2 placements"
+
+
+async def test_counters_that_say_nothing_are_left_out_where_there_is_no_room():
+    async with shown("tcp-lab.pcap") as (app, pilot):
+        await into(app, pilot, flow_to(app, 6002))
+        assert "retransmissions" in text(app)
+        assert "zero windows" not in text(app)
+        assert "all others" in text(app)
+        await pilot.resize_terminal(160, 48)
+        await settled(pilot)
+        assert "zero windows" in text(app)
+        assert "all others" not in text(app)

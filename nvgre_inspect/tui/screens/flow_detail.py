@@ -154,6 +154,10 @@ class FlowDetailScreen(PanesScreen):
         self._plot.focus()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
 
+    def on_resize(self) -> None:
+        """There may be room for more now."""
+        self.call_after_refresh(self._draw)
+
     def panes(self) -> Sequence[Widget]:
         """The parts that can have the focus."""
         return self._placements, self._plot, self._ladder
@@ -250,7 +254,12 @@ class FlowDetailScreen(PanesScreen):
         if self._detail is None:
             return
         ends = [("→ to", self._detail.ends[1], None), ("← to", self._detail.ends[0], None)]
-        self.query_one(SidesTable).show(flow_sides(self._detail.row), self._style, above=ends)
+        lines, rest = flow_sides(self._detail.row), []
+        if self.has_class("-narrow"):
+            some = [line for line in lines if not line.is_nothing]
+            rest = [("all others", "0", "dim")] if len(some) < len(lines) else []
+            lines = some
+        self.query_one(SidesTable).show(lines, self._style, above=ends, below=rest)
         self.query_one("#health", Static).update(self._health(self._detail.remarks))
         if self._read is not None:
             self._draw_packets(self._detail, self._read)

@@ -17,7 +17,7 @@ _LABEL, _VALUE = 15, 11
 Word = tuple[str, str, str | None]
 
 
-class SidesTable(VerticalScroll):
+class SidesTable(VerticalScroll, can_focus=False):
     """Lines of label, forward and reverse."""
 
     DEFAULT_CSS = """

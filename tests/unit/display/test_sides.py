@@ -29,6 +29,7 @@ def test_a_tcp_flow_has_every_counter(fabric):
     assert lines["packets"].rev == f"{flow['packets_rev']:,}"
     assert lines["retransmissions"].fwd_style == "note"
     assert lines["retransmissions"].rev_style == "dim"
+    assert [lines[name].is_nothing for name in ("retransmissions", "packets", "zero windows")] == [False, False, True]
 
 
 def test_what_only_tcp_has_is_left_out_of_others(fabric):
