@@ -110,7 +110,7 @@ class FlowDetailScreen(PanesScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 (Textual declares no class variable)
     DEFAULT_CSS = """
     FlowDetailScreen {
-        & #about { height: 16; max-height: 50%; }
+        & #about { height: 16; max-height: 53%; }
         & #about > SidesTable { width: 43; }
         & #health { height: auto; max-height: 5; padding: 0 1; }
         & #packets { height: 1fr; }
@@ -254,12 +254,11 @@ class FlowDetailScreen(PanesScreen):
         if self._detail is None:
             return
         ends = [("→ to", self._detail.ends[1], None), ("← to", self._detail.ends[0], None)]
-        lines, rest = flow_sides(self._detail.row), []
+        lines, heading = flow_sides(self._detail.row), ""
         if self.has_class("-narrow"):
-            some = [line for line in lines if not line.is_nothing]
-            rest = [("all others", "0", "dim")] if len(some) < len(lines) else []
-            lines = some
-        self.query_one(SidesTable).show(lines, self._style, above=ends, below=rest)
+            lines, all_lines = [line for line in lines if not line.is_nothing], lines
+            heading = "all others: 0" if len(lines) < len(all_lines) else ""
+        self.query_one(SidesTable).show(lines, self._style, above=ends, heading=heading)
         self.query_one("#health", Static).update(self._health(self._detail.remarks))
         if self._read is not None:
             self._draw_packets(self._detail, self._read)

@@ -36,12 +36,13 @@ class SidesTable(VerticalScroll, can_focus=False):
         *,
         above: Iterable[Word] = (),
         below: Iterable[Word] = (),
+        heading: str = "",
     ) -> None:
-        """`style_of` makes a Rich style of `display`'s names of styles."""
+        """`style_of` makes a Rich style of `display`'s names of styles; `heading` stands beside the arrows."""
         text = Text()
         for word in above:
             _word(text, word, style_of)
-        _row(text, "", [("→", "heading"), ("←", "heading")], style_of)
+        _row(text, heading, [("→", "heading"), ("←", "heading")], style_of)
         for line in lines:
             _row(text, line.label, [(line.fwd, line.fwd_style), (line.rev, line.rev_style)], style_of)
         for word in below:
