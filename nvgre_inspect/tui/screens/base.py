@@ -55,16 +55,20 @@ class InspectScreen(Screen[None]):
         self._seen_snapshot: Snapshot | None = None
         self._seen_scope: Scope | None = None
         self._ready = False
+        # Held here: what comes when the app is being left finds no widget by its name any more.
+        self._breadcrumb, self._progress, self._notice, self._status = (
+            Static(id=name, markup=False) for name in ("breadcrumb", "progress", "notice", "status")
+        )
 
     def compose(self) -> ComposeResult:
         """The header, the body, the status line, the footer."""
         with Horizontal(id="header"):
-            yield Static(id="breadcrumb", markup=False)
-            yield Static(id="progress", markup=False)
-        yield Static(id="notice", markup=False)
+            yield self._breadcrumb
+            yield self._progress
+        yield self._notice
         with Vertical(id="body"):
             yield from self.body()
-        yield Static(id="status", markup=False)
+        yield self._status
         yield Footer(show_command_palette=False)
 
     # --- hooks -------------------------------------------------------------------------------------------------------
@@ -130,17 +134,14 @@ class InspectScreen(Screen[None]):
         """Breadcrumb and progress."""
         steps = [self.app.source_name, *(step.label for step in self.app.scope.steps)]
         title = str(self.TITLE or self.NAME.capitalize())
-        self.query_one("#breadcrumb", Static).update(
-            Content.assemble((title, "bold"), "  ", (SEPARATOR.join(steps), "not dim"))
-        )
-        self.query_one("#progress", Static).update(Content(self.app.progress_text))
-        notice = self.query_one("#notice", Static)
-        notice.update(Content(" · ".join(self.app.notices)))
-        notice.display = bool(self.app.notices)
+        self._breadcrumb.update(Content.assemble((title, "bold"), f"  {SEPARATOR.join(steps)}"))
+        self._progress.update(Content(self.app.progress_text))
+        self._notice.update(Content(" · ".join(self.app.notices)))
+        self._notice.display = bool(self.app.notices)
 
     def show_status(self, text: str | Content) -> None:
         """What the status line says."""
-        self.query_one("#status", Static).update(Content(text) if isinstance(text, str) else text)
+        self._status.update(Content(text) if isinstance(text, str) else text)
 
     def on_mount(self) -> None:
         """The first time that it is shown. Textual calls the handlers of subclasses before this one."""
