@@ -22,7 +22,7 @@ with PcapReader(sys.argv[1]) as reader, PcapWriter(sys.argv[2], linktype=1) as w
 
 
 def rows(big: Path, small: Path, packets: int, few: int, times: int) -> Iterator[Row]:
-    """`big` is the bench file of `packets`; `small`, of `few`, starts all there is to start and takes no time besides."""
+    """`big` is the bench file of `packets`; `small`, of `few`, starts all there is to start and is done."""
     folder = big.parent
     copy, inner, policy = folder / "copy.pcap", folder / "inner.pcapng", folder / "policy.toml"
     run([*TOOL, "policy", "derive", str(big), "-o", str(policy), "--force"])
