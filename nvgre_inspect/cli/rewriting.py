@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from nvgre_inspect.cli import analysis, terminal
-from nvgre_inspect.cli.arguments import Parser, add_files, add_words, nonempty
+from nvgre_inspect.cli.arguments import FORMATS, Parser, add_files, add_words, nonempty
 from nvgre_inspect.cli.errors import DAMAGED, USAGE, CommandError
 from nvgre_inspect.cli.output import OTHER_FORMATS
 from nvgre_inspect.display.text import counted
@@ -51,7 +51,7 @@ def file_format(arguments: argparse.Namespace, path: str) -> Format:
     suffix = Path(path).suffix.lower().removeprefix(".")
     if arguments.format is not None:
         return cast("Format", arguments.format)
-    if suffix in OTHER_FORMATS - {"pcap", "pcapng"}:
+    if suffix in {*OTHER_FORMATS, *FORMATS} - {"pcap", "pcapng"}:
         raise CommandError(
             f"nvgre-inspect {arguments.command}: {path}: {suffix} is not written; pcap and pcapng are", USAGE
         )
