@@ -50,7 +50,7 @@ class Presented:
         return (*self.columns, *self.beside)
 
 
-def presented(table: Table, names: Names, time_style: str) -> Mapping[str, Presented]:
+def presented(table: Table, names: Names, time_style: str) -> dict[str, Presented]:
     """Every column that can be shown, by name, in the order in which it is offered; `time_style` is that of `-t`."""
     return {column.name: column for column in _all(table, names, time_style)}
 

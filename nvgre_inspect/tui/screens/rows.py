@@ -13,7 +13,7 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 from textual_fastdatatable import DataTable
 
-from nvgre_inspect.display.presented import presented, usual
+from nvgre_inspect.display.presented import Presented, presented, usual
 from nvgre_inspect.display.search import find_text
 from nvgre_inspect.display.states import nothing
 from nvgre_inspect.display.text import counted
@@ -83,9 +83,12 @@ class RowsScreen(FilteredScreen):
         self._show_nothing("reading …" if self.app.loading else "")
         self.table.focus()
 
+    def columns(self) -> dict[str, Presented]:
+        """The columns that can be shown, with times as the app shows them."""
+        return presented(TABLES[self.TABLE], self.app.settings.names, self.app.time_style)
+
     def _present(self) -> None:
-        """The columns, with times as the app shows them."""
-        columns = presented(TABLES[self.TABLE], self.app.settings.names, self.app.time_style)
+        columns = self.columns()
         self.table.present(columns, self.table.shown or usual(columns))
 
     # --- rows --------------------------------------------------------------------------------------------------------
@@ -139,7 +142,11 @@ class RowsScreen(FilteredScreen):
 
     @on(FrameTable.Moved)
     def say(self) -> None:
-        """The status line."""
+        """Show the status line."""
+        self.show_status(" · ".join(self.status()))
+
+    def status(self) -> list[str]:
+        """What the status line says."""
         rows, one = self.table.row_count, self.TABLE.removesuffix("s")
         words = [f"{self.table.cursor_row + 1:,} of {counted(rows, one, self.TABLE)}" if rows else f"no {self.TABLE}"]
         if rows != self._belonging:
@@ -148,7 +155,7 @@ class RowsScreen(FilteredScreen):
             words.append(f"by {self.table.presented[self.table.sorting.column].heading}")
         if self.table.marked:
             words.append(f"{len(self.table.marked):,} marked")
-        self.show_status(" · ".join(words))
+        return words
 
     @on(FrameTable.Sorted)
     def _sort(self, message: FrameTable.Sorted) -> None:
