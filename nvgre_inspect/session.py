@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from nvgre_inspect.flows.filter import Filter
     from nvgre_inspect.flows.packet_pages import PacketPages
     from nvgre_inspect.model.source import Frame, InterfaceInfo
+    from nvgre_inspect.wireshark.select import Pick
+    from nvgre_inspect.wireshark.settings import Settings
 
 #: Copies of packets are worth a word to the user from this many on, and from this part of all packets on.
 _COPIES_MIN = 20
@@ -57,6 +59,11 @@ class SessionOptions:
     interface: str | None = None
     #: `-R`: only frames that pass this filter, before anything is counted.
     read_filter: str | None = None
+    #: `--tshark-filter`: of these only frames that pass this Wireshark display filter, tenant by tenant; likewise
+    #: before anything is counted.
+    tshark_filter: str | None = None
+    #: How tshark is called for it; None: with its defaults.
+    tshark: Settings | None = None
     #: Read at most this many frames.
     count: int | None = None
     #: `-d`: "udp.port==8473,vxlan".
@@ -83,7 +90,7 @@ class Progress:
     total_bytes: int | None
     packets: int
     elapsed_s: float
-    #: "reading", or "compiling": the kernels, once per installation.
+    #: "reading", "compiling" (the kernels, once per installation), or "asking tshark".
     activity: str = "reading"
 
 
@@ -99,7 +106,8 @@ def open_session(
     """Open captures ("-": standard input); several are merged by time. Nothing is decoded yet.
 
     Raises CaptureError for what is not a capture or cannot be opened, FilterError and UsageError for options that
-    cannot be used. Damage further on is no error: see `Session.damage`.
+    cannot be used. With `tshark_filter` opening and reading raise CaptureError where tshark is missing or fails. Damage
+    further on is no error: see `Session.damage`.
     """
     if isinstance(paths, str | Path):
         paths = [paths]
@@ -116,10 +124,13 @@ class Session:
         self._progress = progress
         self._decode_options = _decode_options(options, self._dispatch_tables())
         self._read_filter = _compiled(options.read_filter, None)
+        self._tshark_pick = _tshark_pick(options)
         self._start_ns: int | None = None
         self._began = time.monotonic()
         # The state has the positions of the frames that were counted, which are all unless some are chosen.
-        self._captures = Captures(paths, count=options.count, keep=options.spool, note=self._chooses)
+        keep = options.spool or self._tshark_pick is not None
+        self._captures = Captures(paths, count=options.count, keep=keep, note=self._chooses)
+        self._read_once = False
         self._check_interface_early()
         self._engine = Engine(
             self._decode_options,
@@ -166,8 +177,9 @@ class Session:
         if self._engine.uses_kernels is not None:
             raise RuntimeError("the input is read once; open it again")
         self._began = time.monotonic()
+        self._pick()
         preparing: threading.Thread | None = None
-        for _ in self._engine.process(self._captures.batches()):
+        for _ in self._engine.process(self._batches()):
             if preparing is None:
                 # Not before the first batch: until then kernels are loaded, which is imports too.
                 preparing = threading.Thread(target=_prepare_tables, name="nvgre-inspect-import", daemon=True)
@@ -194,7 +206,28 @@ class Session:
     @property
     def _chooses(self) -> bool:
         """Whether some frames may not be counted."""
-        return self.options.interface is not None or self._read_filter is not None
+        return not (self.options.interface is None and self._read_filter is None and self._tshark_pick is None)
+
+    def _pick(self) -> None:
+        """Ask tshark which frames are to be counted, if that is its choice and it was not asked yet."""
+        if self._tshark_pick is not None and not self._tshark_pick.is_known:
+            self._tshark_pick.ask(
+                self._unpicked, self._decode_options, self.decoder, lambda: self.interfaces, self._report
+            )
+
+    def _unpicked(self) -> Iterator[Selected]:
+        """All frames that the other options choose."""
+        with closing(self._engine.decoded(self._batches())) as items:
+            for batch, records, _, numbers in items:
+                assert numbers is not None  # some are chosen
+                yield Selected(batch, records, numbers, np.ones(len(batch), dtype=bool))
+        self._read_once = True
+
+    def _batches(self) -> Iterator[PacketBatch]:
+        """The input from its start; a pipe that was read before, from what was kept of it."""
+        if self._read_once and not self._captures.can_reopen:
+            return self._captures.again(self._engine.frames, np.zeros(0, dtype=np.int64))
+        return self._captures.batches()
 
     def _choose(self, batch: PacketBatch, records: npt.NDArray[np.void], first: int) -> npt.NDArray[np.bool_]:
         """Frames of the interface and the -R filter that were asked for."""
@@ -206,6 +239,8 @@ class Session:
             chosen &= np.isin(batch.interface, rows)
         if self._read_filter is not None and chosen.any():
             chosen &= self._passes(self._read_filter, batch, records, first)
+        if self._tshark_pick is not None:
+            chosen &= self._tshark_pick.mask(first, len(batch))
         return chosen
 
     def _passes(
@@ -330,7 +365,8 @@ class Session:
 
     def _once(self, chosen: Filter | None, inner: Inner | None) -> Iterator[Selected]:
         self._began = time.monotonic()
-        with closing(self._engine.decoded(self._captures.batches(), inner)) as items:
+        self._pick()
+        with closing(self._engine.decoded(self._batches(), inner)) as items:
             for batch, records, frames, numbers in items:
                 if self._start_ns is None and len(batch):
                     self._start_ns = int(batch.ts_ns[0])
@@ -523,6 +559,26 @@ def _compiled(text: str | None, table: str | None) -> Filter | None:
     from nvgre_inspect.flows.filter import compile_filter  # with its grammar 0.1 s, which most runs do not need
 
     return compile_filter(text, table=table)
+
+
+def _tshark_pick(options: SessionOptions) -> Pick | None:
+    if options.tshark_filter is None:
+        return None
+    from nvgre_inspect.wireshark.select import Pick
+
+    with _tshark_needed():
+        return Pick(options.tshark_filter, options.tshark)
+
+
+@contextmanager
+def _tshark_needed() -> Iterator[None]:
+    """Without tshark the input cannot be read as it was asked for."""
+    from nvgre_inspect.wireshark.tshark import TsharkError
+
+    try:
+        yield
+    except TsharkError as error:
+        raise CaptureError(str(error)) from None
 
 
 def _decode_options(options: SessionOptions, tables: dispatch.DispatchTables) -> DecodeOptions:

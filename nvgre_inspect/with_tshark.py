@@ -22,10 +22,10 @@ from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.selected import Selected
 from nvgre_inspect.session import Session
 from nvgre_inspect.wireshark.bounded import FIRST_PACKETS, LATEST_PACKETS
-from nvgre_inspect.wireshark.cut import Cut, cut_out, one_frame, record_of, tenant_packets
+from nvgre_inspect.wireshark.cut import Cut, cut_out, one_frame, record_of
 from nvgre_inspect.wireshark.deep import Deep
 from nvgre_inspect.wireshark.settings import Settings
-from nvgre_inspect.wireshark.tenant_packets import TenantPackets
+from nvgre_inspect.wireshark.tenant_packets import TenantPackets, tenant_packets
 from nvgre_inspect.wireshark.tree import Node
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nvgre_inspect import config
 from nvgre_inspect.cli import terminal
+from nvgre_inspect.cli.asking import settings_of
 from nvgre_inspect.cli.errors import DAMAGED, DONE, FAILED, USAGE, CommandError, nearest
 from nvgre_inspect.cli.progress import ProgressLine
 from nvgre_inspect.display import states
@@ -65,6 +66,8 @@ def session_options(arguments: argparse.Namespace, settings: config.Config, *, s
     return SessionOptions(
         interface=arguments.interface,
         read_filter=arguments.read_filter,
+        tshark_filter=arguments.tshark_filter,
+        tshark=settings_of(arguments, settings) if arguments.tshark_filter is not None else None,
         count=arguments.count,
         decode_as=[*options.decode_as, *(arguments.decode_as or [])],
         gre_key=arguments.gre_key or options.gre_key,
@@ -90,7 +93,10 @@ def no_packets(session: Session) -> str:
     """Why there is nothing: the input is empty, or nothing of it was to be counted."""
     options = session.options
     return states.no_packets(
-        int(session.captures["packets"].sum()), read_filter=options.read_filter, interface=options.interface
+        int(session.captures["packets"].sum()),
+        read_filter=options.read_filter,
+        tshark_filter=options.tshark_filter,
+        interface=options.interface,
     )
 
 

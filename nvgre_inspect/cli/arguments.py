@@ -80,6 +80,12 @@ def add_files(parser: Parser) -> None:
     group.add_argument(
         "-R", dest="read_filter", metavar="FILTER", help="count only packets that match (Wireshark's syntax)"
     )
+    group.add_argument(
+        "--tshark-filter",
+        metavar="FILTER",
+        help="of these only packets that pass any Wireshark display filter, by the installed tshark: http.response",
+    )
+    add_tshark_option(group)
     group.add_argument("-c", dest="count", metavar="COUNT", type=positive, help="stop after COUNT packets of the input")
     group.add_argument(
         "--interface", metavar="NAME", type=nonempty, help="only packets of this interface, by name or number"
@@ -97,6 +103,19 @@ def add_files(parser: Parser) -> None:
         help="which of the two equal decoders works: auto (default) takes reference for small inputs",
     )
     add_decoding(group)
+
+
+def add_tshark_option(group: argparse._ActionsContainer) -> None:
+    """What tshark is told."""
+    group.add_argument(
+        "--tshark-option",
+        dest="tshark_options",
+        action="append",
+        metavar="NAME:VALUE",
+        type=_tshark_option,
+        help="what tshark is told, such as tls.keylog_file:PATH; may be repeated; in the configuration file no other "
+        "user of the machine sees it",
+    )
 
 
 def add_decoding(group: argparse._ActionsContainer) -> None:
@@ -178,6 +197,16 @@ def nonempty(text: str) -> str:
     """The type of an argument that is a name: an unset variable of a script's is none."""
     if not text:
         raise argparse.ArgumentTypeError("a name is needed, not an empty text")
+    return text
+
+
+def _tshark_option(text: str) -> str:
+    from nvgre_inspect.wireshark.settings import invalid_option
+
+    reason = invalid_option(text)
+    if reason:
+        # In words of our own: what argparse says of a ValueError quotes the text, which may be a key.
+        raise argparse.ArgumentTypeError(reason)
     return text
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nvgre_inspect.cli import analysis, asking
-from nvgre_inspect.cli.arguments import Parser, add_decoding, add_words, packet_number
+from nvgre_inspect.cli.arguments import Parser, add_decoding, add_tshark_option, add_words, packet_number
 from nvgre_inspect.cli.terminal import Paint
 from nvgre_inspect.display.text import counted, escape
 
@@ -38,11 +38,12 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("number", metavar="NUMBER", type=packet_number, help="the packet's number, from 1")
     reading = parser.add_argument_group("reading")
     add_decoding(reading)
-    asking.add_tshark_option(reading)
+    add_tshark_option(reading)
     parser.add_argument("--deep", action="store_true", help="the tenant's packet by tshark, down to the application")
     parser.add_argument("--json", action="store_true", help="layers and fields as one JSON object")
     add_words(parser)
-    parser.set_defaults(run=run, interface=None, read_filter=None, idle_timeout=None, engine="reference", count=None)
+    parser.set_defaults(run=run, interface=None, read_filter=None, tshark_filter=None, idle_timeout=None)
+    parser.set_defaults(engine="reference", count=None)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -28,11 +28,11 @@ class Progress(Protocol):
 
     @property
     def activity(self) -> str:
-        """`reading`, or `compiling`: the kernels, once per installation."""
+        """`reading`; `compiling`: the kernels, once per installation; `asking tshark`."""
 
 
 class Compiling:
-    """Counts the time that went into compiling, which says nothing about the rate of reading."""
+    """Counts the time that went into compiling or asking tshark, which says nothing about the rate of reading."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -41,8 +41,8 @@ class Compiling:
 
     def __call__(self, progress: Progress) -> None:
         """Hear every report."""
-        if progress.activity == "compiling":
-            self._since = progress.elapsed_s
+        if progress.activity != "reading":
+            self._since = progress.elapsed_s if self._since is None else self._since
         elif self._since is not None:
             self.seconds += progress.elapsed_s - self._since
             self._since = None
@@ -52,8 +52,10 @@ def describe(progress: Progress, apart_s: float = 0.0) -> str:
     """`reading  42 %  126 MB of 300 MB  1,203,000 packets/s  3 s left`, without what is not known; `apart_s` of the
     elapsed seconds went into something else.
     """
+    if progress.activity == "compiling":
+        return "compiling for this machine, once: some seconds"
     if progress.activity != "reading":
-        return f"{progress.activity} for this machine, once: some seconds"
+        return f"{progress.activity}  {clock(progress.elapsed_s)}"
     parts = ["reading"]
     total = progress.total_bytes
     if total:

@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 _NAMED = 4
 
 
-def no_packets(packets: int, *, read_filter: str | None = None, interface: str | None = None) -> str:
+def no_packets(
+    packets: int, *, read_filter: str | None = None, tshark_filter: str | None = None, interface: str | None = None
+) -> str:
     """Why nothing was counted: the input has no `packets`, or none of them was asked for."""
     if not packets:
         return "no packets"
-    asked = [name for name, value in (("-R", read_filter), ("--interface", interface)) if value]
+    asked = [
+        name
+        for name, value in (("-R", read_filter), ("--tshark-filter", tshark_filter), ("--interface", interface))
+        if value
+    ]
     return f"none of {counted(packets, 'packet')} matches {' and '.join(asked)}"
 
 

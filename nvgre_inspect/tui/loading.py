@@ -177,9 +177,11 @@ def _nobody(_event: Event) -> None:
 def first_look(files: Sequence[str], options: SessionOptions) -> Snapshot | None:
     """The tables of the first frames alone, decoded without kernels, whose loading takes a second.
 
-    None where it would not help (small inputs) or nothing could be opened twice (pipes). Raises what `open_session`
-    does.
+    None where it would not help (small inputs, tshark to be asked) or nothing could be opened twice (pipes). Raises
+    what `open_session` does.
     """
+    if options.tshark_filter is not None:
+        return None
     paths = [Path(name) for name in files]
     if "-" in files or not all(path.is_file() for path in paths):
         return None

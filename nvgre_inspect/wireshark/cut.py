@@ -13,15 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from nvgre_inspect.encapsulation.reassembly import Decode
 from nvgre_inspect.model.batch import PacketBatch
-from nvgre_inspect.model.options import DecodeOptions
-from nvgre_inspect.model.selected import Selected
 from nvgre_inspect.model.source import InterfaceInfo
 from nvgre_inspect.wireshark.bounded import Bounded
 from nvgre_inspect.wireshark.conversation import same_conversation
 from nvgre_inspect.wireshark.packet_file import PacketFile
-from nvgre_inspect.wireshark.tenant_packets import Strip, TenantPackets
+from nvgre_inspect.wireshark.tenant_packets import TenantPackets
 
 Ints = npt.NDArray[np.int64]
 Records = npt.NDArray[np.void]
@@ -40,21 +37,6 @@ class Cut:
     stripped: bool
     #: Packets of the conversation that were left out for their number.
     left_out: int
-
-
-def tenant_packets(
-    source: Iterable[Selected], options: DecodeOptions, decode: Decode, *, finish: bool = True
-) -> Iterable[TenantPackets]:
-    """The frames of `source` as their tenants sent them; `decode` makes records as those of the source are.
-
-    `finish`: at the end also fragments of the underlay whose other parts are missing.
-    """
-    strip = Strip(options, decode)
-    for part in source:
-        yield strip.strip(part.batch, part.records, part.numbers)
-    rest = strip.finish() if finish else None
-    if rest is not None:
-        yield rest
 
 
 def record_of(packets: Iterable[TenantPackets], number: int) -> np.void | None:

@@ -9,6 +9,7 @@ them. What has no tunnel, or hides its content (ESP), is given as it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from nvgre_inspect.encapsulation.inner_places import find
 from nvgre_inspect.encapsulation.reassembly import Decode, Joined, Reassembly
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.options import DecodeOptions
+from nvgre_inspect.model.selected import Selected
 
 Records = npt.NDArray[np.void]
 Ints = npt.NDArray[np.int64]
@@ -83,3 +85,13 @@ class Strip:
             whole.numbers,
             stripped,
         )
+
+
+def tenant_packets(source: Iterable[Selected], options: DecodeOptions, decode: Decode) -> Iterator[TenantPackets]:
+    """The frames of `source` as their tenants sent them; `options` and `decode` as for `Strip`."""
+    strip = Strip(options, decode)
+    for part in source:
+        yield strip.strip(part.batch, part.records, part.numbers)
+    rest = strip.finish()
+    if rest is not None:
+        yield rest
