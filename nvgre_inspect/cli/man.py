@@ -16,6 +16,7 @@ EXIT_CODES = (
     ("1", "failed: no such file, not a capture, no rights"),
     ("2", "usage or filter error"),
     ("3", "done, but part of the input was unreadable; all that could be read was used"),
+    ("4", "verify found differences"),
     ("130", "interrupted"),
 )
 ENVIRONMENT = (

@@ -20,6 +20,7 @@ from nvgre_inspect.cli import (
     verify,
     version,
     view,
+    wireshark,
 )
 from nvgre_inspect.cli.arguments import Parser
 from nvgre_inspect.version import __version__
@@ -36,6 +37,7 @@ MODULES = (
     translate,
     policy,
     verify,
+    wireshark,
     configuration,
     completion,
     man,

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     analysis.row_filter(arguments.row_filter, "packets")
     output = Output.chosen(arguments, settings, table(), None)
     try:
-        tshark = installed()
+        tshark = installed(settings.tshark.path)
     except TsharkError as error:
         raise CommandError(f"nvgre-inspect verify: {error}", FAILED) from None
     if tshark.is_old and not arguments.quiet:
@@ -159,7 +159,7 @@ class _Comparison:
             gre_key=gre_key,
             decode_as=asked.decode_as,
             count=asked.count,
-            whole=asked.interface is None and asked.read_filter is None,
+            whole=asked.interface is None and asked.read_filter is None and asked.tshark_filter is None,
         )
         self.tally = verification.tally
         try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import platform
-import shutil
 
 from nvgre_inspect.cli.arguments import Parser
 from nvgre_inspect.cli.errors import DONE
+from nvgre_inspect.display.text import escape
 from nvgre_inspect.version import __version__
 
 LIBRARIES = ("dpkt", "numpy", "numba", "pandas", "pyarrow", "lark")
@@ -25,8 +25,20 @@ def run(_arguments: argparse.Namespace) -> int:
     print(f"nvgre-inspect {__version__}")
     print(f"Python {platform.python_version()} on {platform.platform(terse=True)}")
     print(", ".join(f"{name} {_installed(name)}" for name in LIBRARIES))
-    print(f"tshark {'found' if shutil.which('tshark') else 'not found'}")
+    print(_tshark())
     return DONE
+
+
+def _tshark() -> str:
+    from nvgre_inspect.wireshark.tshark import TsharkError, TsharkMissingError, installed
+
+    try:
+        found = installed()
+    except TsharkMissingError:
+        return "tshark not found: all but what asks it works (docs/wireshark.md)"
+    except TsharkError as error:
+        return f"tshark does not run: {escape(str(error))}"
+    return f"{found.name}, {escape(found.path)}" + (": older than 3.6, which this tool is made for" * found.is_old)
 
 
 def _installed(name: str) -> str:

@@ -30,7 +30,8 @@ STATELESS = (
     "-o", "tcp.relative_sequence_numbers:FALSE",
     "-d", "udp.port==8472,vxlan",
 )  # fmt: skip
-#: Begin anew every so many frames: 1,000,000 frames of 20,000 flows took 2 GB without, 300 MB with it.
+#: Begin anew every so many frames: 1,000,000 frames of 250,000 flows took 77 s and 1,016 MB without, 45 s and 355 MB
+#: with it (tshark 4.0.17).
 FORGET = ("-M", "100000")
 #: Bytes that tshark escapes in text, so that no value contains them.
 SEPARATOR, AGGREGATOR = "\x1e", "\x1f"
