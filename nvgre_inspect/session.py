@@ -402,8 +402,8 @@ class Session:
 
     @property
     def interfaces(self) -> Sequence[InterfaceInfo]:
-        """The interfaces of the input, as far as they are known: what `interface` of frames refers to."""
-        return self._captures.interfaces
+        """The interfaces of the input, as far as they are known: what `interface` of frames refers to. Grows."""
+        return self._captures.described
 
     def pages(self, snapshot: Snapshot | None = None) -> PacketPages:
         """Rows of the `packets` table for chosen frames only, of those that `snapshot` (None: that of now) counted.

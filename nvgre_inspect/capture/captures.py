@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,13 @@ class Captures:
     def interfaces(self) -> Sequence[InterfaceInfo]:
         """The rows of the `captures` table, as far as they are known."""
         return self._source.interfaces
+
+    @property
+    def described(self) -> Sequence[InterfaceInfo]:
+        """What the captures say of their interfaces: a view that grows while they are read; its counters are of all
+        frames that were looked at.
+        """
+        return _Described(self)
 
     @property
     def total_bytes(self) -> int | None:
@@ -144,6 +152,25 @@ class Captures:
     def _kept(self, positions: npt.NDArray[np.int64]) -> Iterator[PacketBatch]:
         for start in range(0, len(positions), _FRAMES_AGAIN):
             yield self.read_batch(positions[start : start + _FRAMES_AGAIN])
+
+
+class _Described(Sequence[InterfaceInfo]):
+    """The interfaces of the reading that goes on, also after captures were opened again."""
+
+    def __init__(self, captures: Captures) -> None:
+        self._captures = captures
+
+    def __len__(self) -> int:
+        return len(self._captures._merge.interfaces)
+
+    @overload
+    def __getitem__(self, index: int) -> InterfaceInfo: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[InterfaceInfo]: ...
+
+    def __getitem__(self, index: int | slice) -> InterfaceInfo | Sequence[InterfaceInfo]:
+        return self._captures._merge.interfaces[index]
 
 
 def _aside(paths: Sequence[str | Path], count: int) -> Iterator[PacketBatch]:

@@ -111,3 +111,15 @@ def test_interfaces_and_what_is_missing():
         assert [session.interfaces[row].name for row in rows] == ["tor1-mirror"]
     with nvgre_inspect.open(FABRIC, interface="eth9") as session, pytest.raises(UsageError, match="tor1-mirror"):
         numbers(session)
+
+
+@pytest.mark.parametrize("options", [{}, {"count": 5}], ids=str)
+def test_interfaces_are_those_of_the_reading_that_goes_on(options):
+    """A rewriter gets them once, and looks again at each batch."""
+    with nvgre_inspect.open(FABRIC, **options) as session:
+        interfaces = session.interfaces
+        assert len(interfaces) == 0
+        for _ in range(2):
+            for one in session.frames():
+                assert [info.name for info in interfaces[:]] == ["tor1-mirror"]
+                assert interfaces[int(one.batch.interface[0])].linktype == 1
