@@ -4,8 +4,8 @@
     arrivals = streams.named("tenant/5001/web/arrivals")
 
 Every part of a simulation draws from a stream of its own, so that adding a fault or a workload leaves the others'
-numbers as they were. A stream is a `random.Random`; only `random()`, `getrandbits()` and the functions here may be used:
-other methods of that class have changed between versions of Python.
+numbers as they were. A stream is a `random.Random`; only `random()`, `getrandbits()` and the functions here may be
+used: other methods of that class have changed between versions of Python.
 """
 
 from __future__ import annotations

@@ -1,0 +1,318 @@
+"""Host: a network virtualization endpoint (NVE): virtual switch, encapsulation by policy, decapsulation.
+
+Frames of its machines go to machines of the same tenant here, or into a tunnel, as docs/encapsulation.md says; what
+comes out of a tunnel goes to the machine that it is for. Where it all goes is found by the reference's own router and
+hash, once for each flow.
+
+Limits: the receiving side of a multicast group hears it without joining (no IGMP on the underlay). Path MTUs that were
+learnt stay (RFC 1191 has them forgotten after ten minutes).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+from dissectors import offsets
+from nvgre_inspect.encapsulation import ecn, entropy, mtu, outer
+from nvgre_inspect.encapsulation.inner_frame import InnerFrame, read
+from nvgre_inspect.encapsulation.policy import Address, Policy
+from nvgre_inspect.encapsulation.routing import Leg, Router
+from nvgre_inspect.traffic import icmp
+from nvgre_inspect.traffic.fragmenting import Reassembly, fragments
+from nvgre_inspect.traffic.link import Link
+from nvgre_inspect.traffic.packet import Packet, Segment
+from nvgre_inspect.traffic.rendering import Renderer
+from nvgre_inspect.traffic.scenario import HostSpec
+from nvgre_inspect.traffic.simulator import Simulator
+from nvgre_inspect.traffic.stages import Stages
+from nvgre_inspect.traffic.vnic import VNic
+
+#: What the virtual switch takes from one of its ports to another.
+SWITCHING_NS = 5_000
+_GROUP_BIT = 0x01
+_IP4_START = b"\x08\x00\x45"
+_IP6_START = b"\x86\xdd"
+_FRAGMENT_BITS = 0x3F
+_WITHOUT_PORTS = frozenset({offsets.IPPROTO_ICMP, offsets.IPPROTO_ICMPV6})
+
+
+class _Way(NamedTuple):
+    """Where frames of a flow go."""
+
+    #: Empty: nowhere, for this reason.
+    legs: tuple[Leg, ...]
+    reason: str
+    hash: int
+
+
+class Host:
+    """An NVE. `uplink` leads to the fabric; `serials` numbers what is sent."""
+
+    def __init__(
+        self,
+        spec: HostSpec,
+        policy: Policy,
+        *,
+        simulator: Simulator,
+        stages: Stages,
+        renderer: Renderer,
+        uplink: Link,
+        next_serial: Callable[[], int],
+    ) -> None:
+        self.spec = spec
+        self.uplink = uplink
+        #: What a point at the uplink sees of packets that arrive.
+        self.tap: Callable[[Packet], object] | None = None
+        #: Frames and packets that ended here, by reason (`encapsulation.reasons`, and words of its own).
+        self.skipped: Counter[str] = Counter()
+        self._simulator = simulator
+        self._stages = stages
+        self._renderer = renderer
+        self._next_serial = next_serial
+        self._ports: dict[int, dict[bytes, VNic]] = {}
+        self._options = policy.encapsulation
+        self._identification = 0
+        self._sequences: Counter[tuple[Address, int | None]] = Counter()
+        self._path_mtus: dict[Address, int] = {}
+        self._reassembly = Reassembly()
+        self._legs: dict[Address, Leg] = {}
+        self.set_policy(policy)
+
+    def set_policy(self, policy: Policy) -> None:
+        """From now on addresses are where `policy` has them; its encapsulation stays that of the scenario."""
+        self._router = Router(policy)
+        self._subnets = {subnet.vsid: subnet for subnet in policy.subnets}
+        self._hash = entropy.FlowHash()
+        self._ways: dict[tuple[int, bytes], _Way] = {}
+
+    def plug(self, vnic: VNic) -> None:
+        """A machine is here from now on."""
+        self._ports.setdefault(vnic.tenant.vsid, {})[vnic.spec.mac] = vnic
+        vnic.port = self
+
+    def unplug(self, vnic: VNic) -> None:
+        """A machine leaves."""
+        del self._ports[vnic.tenant.vsid][vnic.spec.mac]
+        vnic.port = None
+
+    def has_tenant(self, vsid: int | None) -> bool:
+        """Whether a machine of that tenant is here."""
+        return bool(vsid is not None and self._ports.get(vsid))
+
+    # Sending
+
+    def transmit(self, vnic: VNic, frame: bytes, info: Segment | None) -> None:
+        """Take a frame from a machine (`vnic.Port`)."""
+        packet = Packet(frame, vnic.tenant.vsid, self._next_serial(), self._simulator.now_ns, vnic.spec.name, info)
+        self._stages.through("vnic", packet, vnic.spec.name, partial(self._switch, vnic))
+
+    def _switch(self, vnic: VNic, packet: Packet) -> None:
+        if vnic.tap is not None:
+            vnic.tap(packet)
+        ports = self._ports.get(packet.tenant, {})
+        if packet.inner[0] & _GROUP_BIT:
+            self._deliver_later((port for port in ports.values() if port is not vnic), packet)
+        elif packet.inner[:6] in ports:
+            self._deliver_later([ports[packet.inner[:6]]], packet)
+            return
+        self.encapsulate(packet)
+
+    def _deliver_later(self, receivers: Iterable[VNic], packet: Packet) -> None:
+        for receiver in receivers:
+            self._simulator.after(SWITCHING_NS, receiver.deliver, packet)
+
+    def encapsulate(self, packet: Packet) -> None:
+        """Send a frame of the tenant `packet.tenant` to where the policy says."""
+        way = self._way(packet)
+        if way.reason:
+            self.skipped[way.reason] += 1
+            return
+        if self._options.inner_vlan != "keep" and packet.inner[12:14] in offsets_of_tags:
+            packet.inner = read(packet.inner, len(packet.inner)).without_tags().data
+        packet.entropy = self._entropy(way.hash)
+        packet.tos = self._tos(packet.inner)
+        packet.ttl, packet.df = self._options.ttl, self._options.df
+        packet.vsid = packet.tenant
+        for i, leg in enumerate(way.legs):
+            copy = packet if i == len(way.legs) - 1 else packet.copy()
+            copy.leg = leg
+            if i == 0 and self._too_long(copy, way.legs):
+                return
+            self.number(copy)
+            self._stages.through("encapsulation", copy, self.spec.name, self.send)
+
+    def number(self, packet: Packet) -> None:
+        """Give a packet the next identification and sequence number: every packet on the wire has its own."""
+        assert packet.leg is not None
+        if packet.leg.dst.version == 4:
+            packet.ident = self._identification
+            self._identification = (self._identification + 1) & 0xFFFF
+        if self._options.sequence:
+            way = (packet.leg.dst, packet.vsid)
+            packet.sequence = self._sequences[way] & 0xFFFFFFFF
+            self._sequences[way] += 1
+
+    def send(self, packet: Packet) -> None:
+        """Put a packet, which has its outer values, on the uplink."""
+        length = self._renderer.ip_length(packet)
+        if length <= self.uplink.mtu:
+            self.uplink.send(packet, self._renderer.frame_length(packet))
+            return
+        parts = fragments(packet, length, self.uplink.mtu)
+        if not parts:
+            self.skipped["over-mtu"] += 1
+        for part in parts:
+            self.uplink.send(part, self._renderer.frame_length(part))
+
+    def leg(self, dst: Address) -> Leg:
+        """The way to a provider address (or group) of the same IP version. Raises ValueError for another version."""
+        found = self._legs.get(dst)
+        if found is None:
+            leg = self._router.leg(self.spec.pa, dst)
+            if isinstance(leg, str):
+                raise ValueError(f"{self.spec.pa} and {dst} are of different IP versions")
+            found = self._legs[dst] = leg
+        return found
+
+    def _way(self, packet: Packet) -> _Way:
+        """Where a frame goes: from memory if its flow was seen before, else as the reference finds it."""
+        frame = packet.inner
+        key = _flow_key(frame)
+        if key is None:
+            return self._find(packet, read(frame, len(frame)))
+        way = self._ways.get((packet.tenant, key))
+        if way is None:
+            way = self._ways[packet.tenant, key] = self._find(packet, read(frame, len(frame)))
+        return way
+
+    def _find(self, packet: Packet, inner: InnerFrame) -> _Way:
+        subnet = self._subnets.get(packet.tenant)
+        if subnet is None:
+            return _Way((), "no-subnet", 0)
+        legs = self._router.route(subnet, inner.src_mac, inner.dst_mac, inner.src_ca, inner.dst_ca)
+        if isinstance(legs, str):
+            return _Way((), legs, 0)
+        # Whatever the policy has as the sender's place, it is sent from here.
+        own = tuple(self.leg(leg.dst) for leg in legs if leg.dst != self.spec.pa)
+        return _Way(own, "" if own else "same-host", self._hash.of(packet.tenant, inner))
+
+    def _entropy(self, hash_: int) -> int:
+        if self._options.kind in outer.PORTS:
+            return entropy.source_port(hash_)
+        return entropy.flow_id(hash_, self._options.flow_id)
+
+    def _tos(self, frame: bytes) -> int:
+        """TOS of the outer header, by the policy's DSCP and ECN modes."""
+        inner = inner_tos(frame)
+        dscp = inner >> 2 if self._options.dscp == "uniform" else self._options.dscp
+        return dscp << 2 | ecn.ingress(inner & 3, self._options.ecn)
+
+    def _too_long(self, packet: Packet, legs: tuple[Leg, ...]) -> bool:
+        """Whether the packet exceeds the MTU of its way; if so it ends here, and its sender may be told."""
+        limits = [self.uplink.mtu] if self._options.df else []
+        limits += [self._path_mtus[leg.dst] for leg in legs if leg.dst in self._path_mtus]
+        limits += [self._options.mtu] if self._options.mtu else []
+        if not limits or self._options.over_mtu == "send" or self._renderer.ip_length(packet) <= min(limits):
+            return False
+        self.skipped["over-mtu"] += 1
+        if self._options.over_mtu == "icmp":
+            self._answer(packet, min(limits))
+        return True
+
+    def _answer(self, packet: Packet, limit: int) -> None:
+        """Tell the machine that sent a packet that it is too big, as `Encapsulator` does."""
+        assert packet.leg is not None
+        inner = read(packet.inner, len(packet.inner))
+        room = mtu.room(dataclasses.replace(self._options, mtu=limit), packet.leg.dst.version, inner)
+        reply = mtu.answer(inner, room)
+        port = self._ports.get(packet.tenant, {}).get(packet.inner[6:12])
+        if reply is not None and port is not None:
+            answer = Packet(reply, packet.tenant, self._next_serial(), self._simulator.now_ns, marks=packet.marks)
+            self._deliver_later([port], answer)
+
+    # Receiving
+
+    def receive(self, packet: Packet) -> None:
+        """Take a packet from the underlay."""
+        if self.tap is not None:
+            self.tap(packet)
+        if packet.plain:
+            self._control(packet)
+            return
+        whole = packet if packet.fragment is None else self._reassembly.add(packet)
+        if whole is not None:
+            self._stages.through("decapsulation", whole, self.spec.name, self.decapsulate)
+
+    def _control(self, packet: Packet) -> None:
+        """An ICMP error: a path's MTU is remembered (RFC 1191 section 6.1 asks tunnels for it too)."""
+        limit = icmp.path_mtu(packet.plain)
+        if limit is not None:
+            dst, value = limit
+            self._path_mtus[dst] = min(value, self._path_mtus.get(dst, value))
+
+    def decapsulate(self, packet: Packet) -> None:
+        """Take the tenant's frame out of a whole packet and give it to whom it is for."""
+        ports = self._ports.get(-1 if packet.vsid is None else packet.vsid)
+        if not ports:
+            self.skipped["no-subnet"] += 1
+            return
+        frame = packet.inner
+        if self._options.inner_vlan != "keep" and frame[12:14] in offsets_of_tags:
+            self.skipped["inner-vlan"] += 1  # RFC 7637 section 3.3
+            return
+        if packet.tos & 3:
+            frame = self._with_ecn(packet)
+            if not frame:
+                self.skipped["congestion"] += 1
+                return
+        if frame is not packet.inner:
+            packet = packet.copy()
+            packet.inner = frame
+        if frame[0] & _GROUP_BIT:
+            for port in list(ports.values()):
+                port.deliver(packet)
+        elif frame[:6] in ports:
+            ports[frame[:6]].deliver(packet)
+        else:
+            self.skipped["unknown-destination"] += 1
+
+    def _with_ecn(self, packet: Packet) -> bytes:
+        """The frame with the outer header's congestion mark (RFC 6040 section 4.2); empty: it has to be dropped."""
+        inner = read(packet.inner, len(packet.inner))
+        if inner.ip is None:
+            return packet.inner
+        value = ecn.egress(inner.tos & 3, packet.tos & 3)
+        if value is None:
+            return b""
+        return packet.inner if value == inner.tos & 3 else ecn.set_ecn(packet.inner, inner.payload, value)
+
+
+#: EtherTypes of tags, as they stand in a frame.
+offsets_of_tags = frozenset(ethertype.to_bytes(2, "big") for ethertype in offsets.VLAN_ETHERTYPES)
+
+
+def inner_tos(frame: bytes) -> int:
+    """DSCP << 2 | ECN of an untagged frame's IP header; 0: not IP."""
+    ethertype = frame[12:14]
+    if ethertype == b"\x08\x00" and len(frame) >= offsets.ETH_LEN + offsets.IP4_MIN_LEN:
+        return frame[15]
+    if ethertype == _IP6_START and len(frame) >= offsets.ETH_LEN + offsets.IP6_LEN:
+        return (frame[14] << 4 | frame[15] >> 4) & 0xFF
+    return 0
+
+
+def _flow_key(frame: bytes) -> bytes | None:
+    """Everything that decides where a frame goes and how it is hashed; None: the frame has to be looked at whole."""
+    if frame[12:15] == _IP4_START and len(frame) >= 38 and not (frame[20] & _FRAGMENT_BITS or frame[21]):
+        if frame[23] in entropy.WITH_PORTS:
+            return frame[:14] + frame[23:24] + frame[26:38]
+        return frame[:14] + frame[23:24] + frame[26:34] if frame[23] in _WITHOUT_PORTS else None
+    if frame[12:14] == _IP6_START and len(frame) >= 58:
+        if frame[20] in entropy.WITH_PORTS:
+            return frame[:14] + frame[20:21] + frame[22:58]
+        return frame[:14] + frame[20:21] + frame[22:54] if frame[20] in _WITHOUT_PORTS else None
+    return None

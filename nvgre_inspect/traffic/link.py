@@ -1,0 +1,56 @@
+"""Link: one direction of a link, with bandwidth, a bounded queue, delay and jitter.
+
+Packets stay in order. What does not fit into the queue is lost (tail drop); what is longer than the MTU is left to
+whoever sends (`Link.mtu`), since fragmentation and ICMP are not a link's business.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from nvgre_inspect.traffic.packet import Packet
+from nvgre_inspect.traffic.randomness import below
+from nvgre_inspect.traffic.scenario import LinkSpec
+from nvgre_inspect.traffic.simulator import Simulator
+
+_NS = 1_000_000_000
+
+
+class Link:
+    """Carries packets to `receive`."""
+
+    def __init__(
+        self, simulator: Simulator, spec: LinkSpec, stream: random.Random, receive: Callable[[Packet], object]
+    ) -> None:
+        self._simulator = simulator
+        self._spec = spec
+        self._stream = stream
+        self._receive = receive
+        self.mtu = spec.mtu
+        #: What a point sees: a packet at the moment when its transmission begins.
+        self.tap: Callable[[Packet], object] | None = None
+        #: Packets lost since the queue was full.
+        self.dropped = 0
+        self._free_ns = 0
+        self._last_arrival_ns = 0
+
+    def send(self, packet: Packet, length: int) -> None:
+        """Transmit a packet whose frame has `length` bytes."""
+        now, spec = self._simulator.now_ns, self._spec
+        start = max(now, self._free_ns)
+        if spec.bandwidth_bps:
+            if spec.queue and (start - now) * spec.bandwidth_bps > spec.queue * 8 * _NS:
+                self.dropped += 1
+                return
+            self._free_ns = start - (-length * 8 * _NS // spec.bandwidth_bps)
+        arrival = max(start, self._free_ns) + spec.delay_ns
+        if spec.jitter_ns:
+            arrival += below(self._stream, spec.jitter_ns + 1)
+        self._last_arrival_ns = arrival = max(arrival, self._last_arrival_ns)
+        if self.tap is not None:
+            if start > now:
+                self._simulator.at(start, self.tap, packet)
+            else:
+                self.tap(packet)
+        self._simulator.at(arrival, self._receive, packet)
