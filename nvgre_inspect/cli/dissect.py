@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nvgre_inspect.cli.progress import ProgressLine
     from nvgre_inspect.config import Config
     from nvgre_inspect.session import Session
-    from nvgre_inspect.with_tshark import DeepPacket
+    from nvgre_inspect.with_tshark.deep import DeepPacket
 
 DESCRIPTION = """\
 One packet as a tree: every header from the wire to the innermost packet with its fields, then its
@@ -83,7 +83,7 @@ def _plain(session: Session, arguments: argparse.Namespace, paint: Paint) -> Non
 def _deep(
     session: Session, arguments: argparse.Namespace, settings: Config, paint: Paint, progress: ProgressLine | None
 ) -> None:
-    from nvgre_inspect.with_tshark import deep
+    from nvgre_inspect.with_tshark.deep import deep
 
     try:
         found = deep(session, arguments.number, asking.settings_of(arguments, settings))

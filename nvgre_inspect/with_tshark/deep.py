@@ -1,11 +1,8 @@
-"""What a session and tshark do together: packets of the session, cut out for tshark, and what it said of them.
+"""Deep dissection of one packet of a session: its conversation is cut out, decapsulated, and given to tshark.
 
-    with nvgre_inspect.open("capture.pcapng") as session:
-        for node in deep(session, 4711).tree:
-            print(node.label)
+Where the input was not counted yet, it is walked up to the packet; counting all of it would take longer than asking.
 
-Both faces use this. Every function raises TsharkError (a sentence) where tshark is missing or fails, UsageError for
-packets and flows that are not there, and CaptureError as the session does.
+Limits: of a conversation whose two directions have different VSIDs tshark sees the packet's own direction only.
 """
 
 from __future__ import annotations
@@ -16,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.selected import Selected
@@ -27,17 +23,13 @@ from nvgre_inspect.wireshark.deep import Deep
 from nvgre_inspect.wireshark.settings import Settings
 from nvgre_inspect.wireshark.tenant_packets import TenantPackets, tenant_packets
 from nvgre_inspect.wireshark.tree import Node
+from nvgre_inspect.with_tshark.again import frames_again
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nvgre_inspect.flows.packet_pages import PacketPages
     from nvgre_inspect.model.snapshot import Snapshot
     from nvgre_inspect.model.source import Frame
-
-Ints = npt.NDArray[np.int64]
-#: Frames that are read again at a time.
-_FRAMES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +105,17 @@ class _Source(NamedTuple):
         pages = session.pages(snapshot)
         flow = pages.flow_of(last)
         if flow is None:
-            return cls(_again(pages, np.array([last], dtype=np.int64)))
+            return cls(frames_again(pages, np.array([last], dtype=np.int64)))
         numbers = pages.numbers_of(np.array([flow], dtype=np.int64))
         numbers = numbers[: np.searchsorted(numbers, last, side="right")]
         excess = len(numbers) - FIRST_PACKETS - LATEST_PACKETS
         if excess <= 0:
-            return cls(_again(pages, numbers))
-        return cls(_again(pages, np.concatenate([numbers[:FIRST_PACKETS], numbers[-LATEST_PACKETS:]])), excess)
+            return cls(frames_again(pages, numbers))
+        return cls(frames_again(pages, np.concatenate([numbers[:FIRST_PACKETS], numbers[-LATEST_PACKETS:]])), excess)
 
 
 def _all(session: Session) -> Generator[Selected, None, None]:
     yield from session.frames()
-
-
-def _again(pages: PacketPages, numbers: Ints) -> Generator[Selected, None, None]:
-    for start in range(0, len(numbers), _FRAMES):
-        some = numbers[start : start + _FRAMES]
-        yield Selected(*pages.decoded(some), some, np.ones(len(some), dtype=bool))
 
 
 def _batch(frame: Frame) -> PacketBatch:
