@@ -126,8 +126,9 @@ class ReferenceEncapsulation:
             info = self._interfaces[row]
             recorded = Origin.parse(info.description)
             self._origins.append(self._origin or recorded)
-            description = info.description if recorded is None else ""
-            self.outputs.append(OutputInterface(offsets.DLT_ETHERNET, info.name, description, row))
+            # What decap split by tunnel is one interface again.
+            described = (info.description, row) if recorded is None else ("", -1)
+            self.outputs.append(OutputInterface(offsets.DLT_ETHERNET, info.name, *described))
 
 
 class ReferenceTranslation:

@@ -95,8 +95,9 @@ class CompiledEncapsulator:
         for row in range(len(self.outputs), len(self._interfaces)):
             info = self._interfaces[row]
             recorded = Origin.parse(info.description) is not None
-            description = "" if recorded else info.description
-            self.outputs.append(OutputInterface(offsets.DLT_ETHERNET, info.name, description, row))
+            # What decap split by tunnel is one interface again.
+            described = ("", -1) if recorded else (info.description, row)
+            self.outputs.append(OutputInterface(offsets.DLT_ETHERNET, info.name, *described))
 
     def _find_ways(self, keys: npt.NDArray[np.uint32], verdicts: Verdicts) -> None:
         accepted = np.flatnonzero(verdicts.accepted)

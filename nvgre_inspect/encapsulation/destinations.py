@@ -97,8 +97,8 @@ class PcapngFile:
 
     def __init__(self, output: Output) -> None:
         self._writer = PcapngWriter(output)
-        #: Number in this file of each output that is in it.
-        self._numbers: dict[int, int] = {}
+        #: Number in this file of each output that is in it; equal ones are the same.
+        self._numbers: dict[OutputInterface, int] = {}
 
     def accepts(self, linktype: npt.NDArray[np.uint16]) -> npt.NDArray[np.bool_]:
         """See `Destination`."""
@@ -107,15 +107,16 @@ class PcapngFile:
     def write(self, batch: PacketBatch, outputs: Sequence[OutputInterface], entropy: Ints) -> None:
         """See `Destination`."""
         rows = np.unique(batch.interface).tolist()
-        for row in rows:
-            if row not in self._numbers:
-                found = outputs[row]
-                self._numbers[row] = self._writer.add_interface(
-                    found.name, linktype=found.linktype, snaplen=0, description=found.description
-                )
         numbers = np.zeros(max(rows, default=0) + 1, dtype=np.int64)
-        numbers[rows] = [self._numbers[row] for row in rows]
+        numbers[rows] = [self._number(outputs[row]) for row in rows]
         self._writer.write_batch(batch, numbers, _comments(entropy))
+
+    def _number(self, output: OutputInterface) -> int:
+        if output not in self._numbers:
+            self._numbers[output] = self._writer.add_interface(
+                output.name, linktype=output.linktype, snaplen=0, description=output.description
+            )
+        return self._numbers[output]
 
     def __enter__(self) -> Self:
         return self

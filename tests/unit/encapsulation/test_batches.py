@@ -88,7 +88,7 @@ def test_frames_go_back_into_the_tunnel_where_they_were_recorded():
         recorded,
         Origin("nvgre", 5001, ip_address(PA_A), ip_address(PA_B)),
     ]
-    assert rewriter.outputs == [OutputInterface(1, "eth0", "", 0), OutputInterface(1, "eth1", "uplink of host 1", 1)]
+    assert rewriter.outputs == [OutputInterface(1, "eth0", "", -1), OutputInterface(1, "eth1", "uplink of host 1", 1)]
     by_policy = ReferenceEncapsulation(POLICY, infos, by_policy=True)
     result = by_policy.rewrite(frames, decoded(frames), np.array([1, 2]))
     assert {str(taken_off(result, i).origin.pa_src) for i in range(2)} == {PA_A}
