@@ -6,11 +6,13 @@ addresses and next hops, and how frames are wrapped. `policy_file` reads and wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Literal, get_args
+
+from nvgre_inspect.model.toml_keys import TomlError
 
 Address = IPv4Address | IPv6Address
 Kind = Literal["nvgre", "gretap", "gre", "vxlan", "geneve", "ipip", "mpls-in-gre", "mpls-in-udp"]
@@ -87,9 +89,5 @@ class Policy:
     subnets: tuple[Subnet, ...] = ()
 
 
-class PolicyError(ValueError):
+class PolicyError(TomlError):
     """A policy that cannot be used: `problems` has a sentence for each rule broken, which names the key's path."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)

@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from nvgre_inspect.encapsulation.policy import Address, Encapsulation, Entry, Host, Policy, PolicyError, Subnet
-from nvgre_inspect.encapsulation.policy_keys import ADDRESS, ENCAPSULATION, HOST, SUBNET, Key, default
+from nvgre_inspect.encapsulation.policy_keys import ADDRESS, ENCAPSULATION, HOST, SUBNET, default
 from nvgre_inspect.encapsulation.policy_rules import problems_of
+from nvgre_inspect.model import toml_keys
 from nvgre_inspect.model.spelling import unknown_keys
+from nvgre_inspect.model.toml_keys import Key, TomlError, items, read_table
 
 #: CAs that stand on one line.
 _CAS_A_LINE = 8
@@ -37,31 +39,23 @@ def load(path: str | Path) -> Policy:
 
 def loads(data: bytes, name: str) -> Policy:
     """The policy in the bytes of a file, which errors call `name`. Raises PolicyError."""
-    import tomllib
-
     try:
-        return parse(tomllib.loads(data.decode("utf-8")))
-    except PolicyError as error:
+        return parse(toml_keys.loads(data))
+    except TomlError as error:
         raise PolicyError([f"{name}: {problem}" for problem in error.problems]) from None
-    except UnicodeDecodeError:
-        raise PolicyError([f"{name}: not UTF-8 text"]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError([f"{name}: not valid TOML: {error}"]) from None
-    except RecursionError:
-        raise PolicyError([f"{name}: not valid TOML: nested too deeply"]) from None
 
 
 def parse(document: Mapping[str, Any]) -> Policy:
     """The policy in a parsed TOML document. Raises PolicyError."""
     problems = list(unknown_keys(document, ("encapsulation", "host", "subnet"), ""))
-    encapsulation = _table(document.get("encapsulation", {}), ENCAPSULATION, "encapsulation", problems)
-    hosts = [_table(item, HOST, path, problems) for item, path in _items(document, "host", "", problems)]
+    encapsulation = read_table(document.get("encapsulation", {}), ENCAPSULATION, "encapsulation", problems)
+    hosts = [read_table(item, HOST, path, problems) for item, path in items(document, "host", "", problems)]
     subnets: list[dict[str, Any]] = []
-    for item, path in _items(document, "subnet", "", problems):
-        subnet = _table(item, SUBNET, path, problems, inside=("address",))
+    for item, path in items(document, "subnet", "", problems):
+        subnet = read_table(item, SUBNET, path, problems, inside=("address",))
         entries = [
-            _table(entry, ADDRESS, where, problems)
-            for entry, where in (_items(item, "address", f"{path}.", problems) if isinstance(item, dict) else ())
+            read_table(entry, ADDRESS, where, problems)
+            for entry, where in (items(item, "address", f"{path}.", problems) if isinstance(item, dict) else ())
         ]
         subnets.append({"vsid": None, **subnet, "entries": entries})
     if problems:
@@ -77,35 +71,6 @@ def parse(document: Mapping[str, Any]) -> Policy:
     if problems:
         raise PolicyError(problems)
     return policy
-
-
-def _items(table: Mapping[str, Any], key: str, prefix: str, problems: list[str]) -> Iterator[tuple[object, str]]:
-    """The items of an array of tables, each with its path."""
-    items = table.get(key, [])
-    if not isinstance(items, list):
-        problems.append(f"{prefix}{key}: has to be a list of tables: [[{key}]], not [{key}]")
-        return
-    for i, item in enumerate(items):
-        yield item, f"{prefix}{key}[{i}]"
-
-
-def _table(
-    table: object, keys: Iterable[Key], path: str, problems: list[str], inside: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """The values of a table by field; `inside` are keys that are read by somebody else."""
-    if not isinstance(table, dict):
-        problems.append(f"{path}: has to be a table")
-        return {}
-    known = {key.name: key for key in keys}
-    problems.extend(unknown_keys(table, (*known, *inside), f"{path}."))
-    problems.extend(
-        f"{path}.{key.name}: is missing" for key in known.values() if key.required and key.name not in table
-    )
-    return {
-        key.field or key.name: key.value.read(table[key.name], f"{path}.{key.name}", problems)
-        for key in known.values()
-        if key.name in table
-    }
 
 
 def dump(policy: Policy, notes: Iterable[str] = ()) -> str:

@@ -7,106 +7,19 @@ Reading, writing, the template and docs/policy.md all follow this registry. What
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
 from ipaddress import IPv4Address, ip_address
 from typing import Any
 
 from nvgre_inspect.encapsulation.outer import PORTS
 from nvgre_inspect.encapsulation.policy import KINDS, Address, Encapsulation, Entry, Host, Subnet
-
-#: From what TOML gave to what the policy holds: (value, path of its key, sentences about what is wrong so far).
-#: None where the value breaks its rule, which adds to the sentences.
-Read = Callable[[object, str, list[str]], Any]
+from nvgre_inspect.model import toml_keys
+from nvgre_inspect.model.toml_keys import FLAG, TEXT, Key, Value, choice, number, shown, text, value_of, words_or_number
 
 #: Kinds with the optional fields of GRE, and those with a UDP header.
 GRE_KINDS = frozenset({"gretap", "gre"})
 UDP_KINDS = frozenset(PORTS)
 
 _MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}")
-#: Characters of a wrong value that a sentence shows.
-_SHOWN = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A kind of value: the rule that it keeps, as in `has to be {rule}`, and how it is read."""
-
-    rule: str
-    read: Read
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of one table."""
-
-    name: str
-    value: Value
-    meaning: str
-    unit: str = ""
-    #: The field of the dataclass, where it has another name.
-    field: str = ""
-    #: Encapsulation kinds for which something else than the default makes sense; empty: all.
-    kinds: frozenset[str] = frozenset()
-    required: bool = False
-
-
-def _value(rule: str, parse: Callable[[Any], Any]) -> Value:
-    """`parse` raises ValueError for what breaks the rule."""
-
-    def read(value: object, path: str, problems: list[str]) -> Any:
-        try:
-            return parse(value)
-        except ValueError:
-            problems.append(f"{path}: has to be {rule}, not {_shown(value)}")
-            return None
-
-    return Value(rule, read)
-
-
-def _shown(value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-
-
-def _choice(*words: str) -> Value:
-    return _value("one of " + ", ".join(f'"{word}"' for word in words), lambda value: _in(value, words))
-
-
-def _in(value: object, words: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or value not in words:
-        raise ValueError
-    return value
-
-
-def _number(low: int, high: int) -> Value:
-    return _value(f"a whole number from {low} to {high}", lambda value: _between(value, low, high))
-
-
-def _between(value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError
-    return value
-
-
-def _words_or_number(words: tuple[str, ...], low: int, high: int) -> Value:
-    quoted = ", ".join(f'"{word}"' for word in words)
-    return _value(
-        f"{quoted} or a whole number from {low} to {high}",
-        lambda value: _in(value, words) if isinstance(value, str) else _between(value, low, high),
-    )
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError
-    return value
 
 
 def _mac(value: object) -> bytes:
@@ -144,17 +57,15 @@ def _unicast(value: object) -> Address:
 
 def _bum(value: object) -> str | Address:
     if value in ("replicate", "drop"):
-        return _text(value)
+        return text(value)
     address = _address(value)
     if not address.is_multicast:
         raise ValueError
     return address
 
 
-FLAG = _value("true or false", _flag)
-TEXT = _value("a text in quotation marks", _text)
-MAC = _value('the MAC address of one station, as "02:00:00:00:00:01"', _mac)
-UNICAST = _value("an IPv4 or IPv6 unicast address in quotation marks", _unicast)
+MAC = value_of('the MAC address of one station, as "02:00:00:00:00:01"', _mac)
+UNICAST = value_of("an IPv4 or IPv6 unicast address in quotation marks", _unicast)
 
 
 def _read_unicasts(value: object, path: str, problems: list[str]) -> tuple[Address, ...]:
@@ -167,7 +78,7 @@ def _read_unicasts(value: object, path: str, problems: list[str]) -> tuple[Addre
 
 def _read_next_hops(value: object, path: str, problems: list[str]) -> dict[Address, bytes] | None:
     if not isinstance(value, dict):
-        problems.append(f"{path}: has to be a table, not {_shown(value)}")
+        problems.append(f"{path}: has to be a table, not {shown(value)}")
         return None
     hops: dict[Address, bytes] = {}
     for key, mac in value.items():
@@ -180,8 +91,8 @@ def _read_next_hops(value: object, path: str, problems: list[str]) -> dict[Addre
 
 
 ENCAPSULATION = (
-    Key("kind", _choice(*KINDS), "The encapsulation."),
-    Key("port", _number(1, 65535), "UDP destination port; without it that of the kind.", kinds=UDP_KINDS),
+    Key("kind", choice(*KINDS), "The encapsulation."),
+    Key("port", number(1, 65535), "UDP destination port; without it that of the kind.", kinds=UDP_KINDS),
     Key("key", FLAG, "Whether the identifier is written as GRE key; NVGRE always has one.", kinds=GRE_KINDS),
     Key(
         "checksum",
@@ -192,35 +103,35 @@ ENCAPSULATION = (
     Key("sequence", FLAG, "GRE sequence numbers, from 0 for each tunnel and identifier.", kinds=GRE_KINDS),
     Key(
         "flow_id",
-        _words_or_number(("hash", "zero"), 0, 255),
+        words_or_number(("hash", "zero"), 0, 255),
         "FlowID: of the inner flow's hash (1 to 255), 0 for all (none generated), or one number for all.",
         kinds=frozenset({"nvgre"}),
     ),
     Key(
         "dscp",
-        _words_or_number(("uniform",), 0, 63),
+        words_or_number(("uniform",), 0, 63),
         "Outer DSCP: uniform copies that of the inner packet, a number is for all (pipe).",
     ),
     Key(
         "ecn",
-        _choice("normal", "compatibility"),
+        choice("normal", "compatibility"),
         "Outer ECN by RFC 6040 section 4.1: normal copies the inner field, compatibility writes Not-ECT.",
     ),
-    Key("ttl", _number(1, 255), "Outer TTL or hop limit."),
+    Key("ttl", number(1, 255), "Outer TTL or hop limit."),
     Key("df", FLAG, "Don't Fragment in the outer IPv4 header. IPv6 routers never fragment."),
-    Key("mtu", _number(0, 65535), "The largest outer IP packet; 0: no limit.", unit="bytes"),
+    Key("mtu", number(0, 65535), "The largest outer IP packet; 0: no limit.", unit="bytes"),
     Key(
         "over_mtu",
-        _choice("send", "drop", "icmp"),
+        choice("send", "drop", "icmp"),
         "What is too long is sent and counted, dropped, or dropped and answered with packet too big.",
     ),
     Key(
         "inner_vlan",
-        _choice("remove", "refuse", "keep"),
+        choice("remove", "refuse", "keep"),
         "802.1Q tags of the inner frame are removed (RFC 7637 section 3.3), make it be skipped, or are kept.",
     ),
-    Key("vlan", _number(0, 4094), "VLAN id of the outer frame's tag (0: priority only); without it there is no tag."),
-    Key("vlan_priority", _number(0, 7), "Priority in the outer frame's tag."),
+    Key("vlan", number(0, 4094), "VLAN id of the outer frame's tag (0: priority only); without it there is no tag."),
+    Key("vlan_priority", number(0, 7), "Priority in the outer frame's tag."),
 )
 HOST = (
     Key("pa", UNICAST, "Its provider address.", required=True),
@@ -236,18 +147,18 @@ HOST = (
 SUBNET = (
     Key(
         "vsid",
-        _number(0, 0xFFFFFFFF),
+        number(0, 0xFFFFFFFF),
         "The identifier: VSID, VNI, key or label. ipip has none, gre and gretap need none.",
     ),
     Key("name", TEXT, "What people call it."),
     Key(
         "bum",
-        _value('"replicate", "drop" or a multicast address', _bum),
+        value_of('"replicate", "drop" or a multicast address', _bum),
         "Broadcast and multicast: a copy to each other PA of the subnet, nothing, or one to an underlay group.",
     ),
     Key(
         "unknown",
-        _choice("drop", "flood"),
+        choice("drop", "flood"),
         "Unicast to an address that the policy does not have: skipped, or sent as broadcast is.",
     ),
 )
@@ -272,9 +183,4 @@ TABLES: dict[str, tuple[type, tuple[Key, ...]]] = {
 
 def default(table: str, key: Key) -> Any:
     """What holds without the key; None for one that is required, or whose absence has a meaning of its own."""
-    for entry in fields(TABLES[table][0]):
-        if entry.name == (key.field or key.name):
-            if entry.default_factory is not MISSING:
-                return entry.default_factory()
-            return None if entry.default is MISSING else entry.default
-    raise KeyError(key.name)
+    return toml_keys.default(TABLES[table][0], key)

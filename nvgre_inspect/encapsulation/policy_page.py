@@ -11,7 +11,8 @@ from ipaddress import IPv4Address
 from nvgre_inspect.encapsulation.outer import PORTS
 from nvgre_inspect.encapsulation.policy import Encapsulation, Entry, Host, Policy, Subnet
 from nvgre_inspect.encapsulation.policy_file import dump, toml
-from nvgre_inspect.encapsulation.policy_keys import ADDRESS, ENCAPSULATION, HOST, SUBNET, TABLES, Key, default
+from nvgre_inspect.encapsulation.policy_keys import ADDRESS, ENCAPSULATION, HOST, SUBNET, TABLES, default
+from nvgre_inspect.model.toml_keys import Key
 
 _A, _B = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
 _MAC_A, _MAC_B = bytes.fromhex("0200c0000201"), bytes.fromhex("0200c0000202")

@@ -11,7 +11,8 @@ from ipaddress import IPv4Address, IPv6Address
 from dissectors import offsets
 from nvgre_inspect.encapsulation.outer import CARRIES_IP, IDENTIFIERS, overhead
 from nvgre_inspect.encapsulation.policy import Address, Encapsulation, Host, Policy, Subnet
-from nvgre_inspect.encapsulation.policy_keys import ENCAPSULATION, GRE_KINDS, Key, default
+from nvgre_inspect.encapsulation.policy_keys import ENCAPSULATION, GRE_KINDS, default
+from nvgre_inspect.model.toml_keys import Key
 
 #: Why identifiers of a kind have their range.
 _LABEL = "a label has 20 bits, and RFC 3032 section 2.1 reserves 0 to 15"
