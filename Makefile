@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 DEMO   := samples/fabric.pcapng
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint format bench man clean
+.PHONY: help demo test lint format bench man screenshots clean
 
 help:
 	@echo "make demo    what nvgre-inspect says about $(DEMO)"
@@ -18,10 +18,11 @@ help:
 	@echo "make format  let ruff format the code"
 	@echo "make bench   the benchmark against public tools (docs/benchmarks.md)"
 	@echo "make man     the manual page: build/nvgre-inspect.1"
+	@echo "make screenshots  the pictures of README and docs, taken from the app"
 	@echo "make clean   remove .venv and everything else that was made"
 
 demo: $(VENV)/.installed
-	@$(BIN)/nvgre-inspect $(DEMO)
+	@$(BIN)/nvgre-inspect summary $(DEMO)
 
 test: $(VENV)/.dev $(VENV)/.debian
 	$(BIN)/python -m pytest -n 2
@@ -43,6 +44,9 @@ man: $(VENV)/.installed
 	@mkdir -p build
 	$(BIN)/nvgre-inspect man > build/nvgre-inspect.1
 	@echo "build/nvgre-inspect.1 (read it with: man -l build/nvgre-inspect.1)"
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.tui.screenshots
 
 clean:
 	rm -rf $(VENV) build dist .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

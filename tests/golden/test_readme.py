@@ -14,7 +14,7 @@ from nvgre_inspect.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-COMMAND = "nvgre-inspect samples/fabric.pcapng"
+COMMAND = "nvgre-inspect summary samples/fabric.pcapng"
 #: Columns of the terminal that README.md shows.
 WIDTH = 104
 

@@ -68,7 +68,8 @@ class FrameTable(DataTable, inherit_bindings=False):
         background: $background;
         & > .datatable--header { background: $panel; color: $foreground; text-style: bold; }
         & > .datatable--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
-        & > .table--row { background: $panel; text-style: bold; }
+        & > .table--row { background: $panel; }
+        &:focus > .table--row { text-style: bold; }
         & > .table--column { background: $panel; color: $accent; text-style: bold underline; }
     }
     """
