@@ -39,7 +39,7 @@ def test_the_claim_about_retransmissions(capsys):
     ours, theirs = re.search(
         r"(\d+) segments of this\s+capture were sent again.*?reports (\d+)", text, re.DOTALL
     ).groups()
-    capture = ROOT / COMMAND.split()[1]
+    capture = ROOT / COMMAND.split()[-1]
     assert main(["flows", str(capture), "--csv", "--fields", "retransmissions"]) == 0
     rows = csv.reader(capsys.readouterr().out.splitlines()[1:])
     assert sum(int(cell) for row in rows for cell in row) == int(ours)
