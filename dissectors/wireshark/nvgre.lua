@@ -11,7 +11,8 @@
 -- error quotes is no traffic of a tenant, and left alone.
 --
 -- Works from Wireshark 3.6 to 4.x, with Lua 5.2 to 5.4. Limits: fragments of an outer packet behind the first are
--- marked only where Wireshark reassembles them, for only then it looks into them; GRE in UDP is not NVGRE.
+-- marked only where Wireshark reassembles them, for only then it looks into them; a packet that ends behind its GRE
+-- header has no subtree, for Wireshark looks for no frame there.
 
 local PROTOCOL_TYPE = 0x6558 -- Transparent Ethernet Bridging
 local FLAG_C, FLAG_K, FLAG_S = 0x8000, 0x2000, 0x1000
