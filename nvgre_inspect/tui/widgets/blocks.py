@@ -37,7 +37,8 @@ def tops(values: npt.NDArray[np.float64], height: int, full: float) -> npt.NDArr
     """Upper edge of each band in eighths of a cell, int64 [bands, columns]; `full` is `height` cells high."""
     if full <= 0:
         return np.zeros(values.shape, np.int64)
-    edges = np.rint(np.cumsum(values, axis=0) * (height * len(EIGHTHS[1:]) / full)).astype(np.int64)
+    # Divided first: what `full` would be a divisor of has no room in a float where it is tiny.
+    edges = np.rint(np.cumsum(values, axis=0) / full * (height * len(EIGHTHS[1:]))).astype(np.int64)
     if len(edges):
         # However little it is: there is something, most of it of the largest band.
         slight = np.flatnonzero((edges[-1] == 0) & (values.sum(axis=0) > 0))
