@@ -63,24 +63,29 @@ class Scope:
     @property
     def tenant(self) -> tuple[str, int | None] | None:
         """(encap, vsid) of the tenant."""
-        return self.of(Kind.TENANT)  # type: ignore[no-any-return]  # the key of such a step, by its definition
+        key: tuple[str, int | None] | None = self.of(Kind.TENANT)
+        return key
 
     @property
     def tunnel(self) -> int | None:
         """The tunnel's number."""
-        return self.of(Kind.TUNNEL)  # type: ignore[no-any-return]
+        key: int | None = self.of(Kind.TUNNEL)
+        return key
 
     @property
     def flow(self) -> int | None:
         """The flow's number."""
-        return self.of(Kind.FLOW)  # type: ignore[no-any-return]
+        key: int | None = self.of(Kind.FLOW)
+        return key
 
     @property
     def flow_id(self) -> int | None:
         """The FlowID."""
-        return self.of(Kind.FLOW_ID)  # type: ignore[no-any-return]
+        key: int | None = self.of(Kind.FLOW_ID)
+        return key
 
     @property
     def packet(self) -> int | None:
         """The packet's number."""
-        return self.of(Kind.PACKET)  # type: ignore[no-any-return]
+        key: int | None = self.of(Kind.PACKET)
+        return key

@@ -1,7 +1,7 @@
 """FrameTable: a table over a DataFrame of any length. Only the rows on the screen are formatted and drawn.
 
-textual-fastdatatable gives scrolling, cursor and mouse; the cells come from `Rows`, and lines are drawn here (the
-library renders each cell as a Rich renderable, 0.15 ms each, which is 90 ms for a page of a large terminal).
+textual-fastdatatable gives scrolling, cursor and mouse; the cells come from `Rows`, and lines are drawn here: the library
+renders each cell as a Rich renderable, which takes 80 ms for a page of 160 by 48 cells; this takes 15.
 
 The table orders and filters nothing: it posts what is asked for, and is shown the rows that somebody found.
 """
