@@ -40,6 +40,7 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     add_decoding(reading)
     add_tshark_option(reading)
     parser.add_argument("--deep", action="store_true", help="the tenant's packet by tshark, down to the application")
+    asking.add_print_tshark(parser)
     parser.add_argument("--json", action="store_true", help="layers and fields as one JSON object")
     add_words(parser)
     parser.set_defaults(run=run, interface=None, read_filter=None, tshark_filter=None, idle_timeout=None)
@@ -50,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Walk to the packet, and print it; nothing is counted on the way."""
     settings = analysis.configuration(arguments)
     arguments.files = [arguments.file]
+    if arguments.print_tshark:
+        return asking.print_tshark(arguments, settings, packet=arguments.number)
     paint = Paint.choose(arguments.color or settings.options.color, sys.stdout)
     if not arguments.deep:
         with analysis.opened(arguments, settings) as (session, _):

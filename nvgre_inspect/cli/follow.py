@@ -41,6 +41,7 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
         choices=("tcp", "udp", "tls", "http"),
         help="follow this instead of the flow's own: tls shows what is inside, if --tshark-option names the keys",
     )
+    asking.add_print_tshark(parser)
     group = parser.add_argument_group("output")
     group.add_argument("--as", dest="form", choices=FORMS, default="text", help="text (default), hex, or the raw bytes")
     group.add_argument("--direction", choices=DIRECTIONS, default="both", help="only what one end said")
@@ -76,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
             settings=asking.settings_of(arguments, settings),
         ) as found,
     ):
+        if arguments.print_tshark:
+            return asking.print_tshark(arguments, settings, flow=found.flow, protocol=found.protocol)
         if arguments.form == "raw":
             for piece in told.pieces(found):
                 out.write(piece.data)

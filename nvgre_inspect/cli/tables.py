@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nvgre_inspect.cli import analysis
+from nvgre_inspect.cli import analysis, asking
 from nvgre_inspect.cli.arguments import Parser, add_files, add_output, add_words
 from nvgre_inspect.cli.rows import check_fields, check_sort, ordered
 from nvgre_inspect.display.text import counted
@@ -39,6 +39,7 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
         parser.add_argument(
             "-Y", dest="row_filter", metavar="FILTER", help="show only rows that match; never changes a count"
         )
+        asking.add_print_tshark(parser)
         add_output(parser)
         add_words(parser)
         parser.set_defaults(run=run)
@@ -67,6 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
     sorted_by = [name for names, _ in keys for name in names]
     output = Output.chosen(arguments, settings, table, fields, sorted_by)
     rows_filter = analysis.row_filter(arguments.row_filter, table.name)
+    if arguments.print_tshark:
+        with analysis.explained():
+            return asking.print_tshark(arguments, settings)
     packets = table.name == "packets"
     with output.opened() as stream, analysis.analysed(arguments, settings, again=packets) as session:
         if packets:

@@ -1,4 +1,6 @@
-"""`nvgre-inspect wireshark install|uninstall|path`: NVGRE's fields, columns and colours in Wireshark itself."""
+"""`nvgre-inspect wireshark install|uninstall|open|path`: NVGRE's fields, columns and colours in Wireshark itself, and a
+Wireshark window on chosen packets.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from nvgre_inspect.cli import analysis
+from nvgre_inspect.cli import analysis, wireshark_open
 from nvgre_inspect.cli.arguments import Parser, add_words, nonempty
 from nvgre_inspect.cli.errors import DONE, FAILED, CommandError
 from nvgre_inspect.display.text import escape
@@ -79,6 +81,7 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
         action.add_argument("--dry-run", action="store_true", help="only say what would be done")
         add_words(action)
         action.set_defaults(run=_change)
+    wireshark_open.add_action(actions)
     path = actions.add_parser("path", help="print where the Lua dissector is", description=PATH)
     path.set_defaults(run=_path)
 

@@ -31,7 +31,7 @@ WORKER = "nvgre_inspect.wireshark.deep_worker"
 
 
 class Deep:
-    """One question to tshark. A context manager; raises TsharkMissing where there is no tshark."""
+    """One question to tshark. A context manager; raises TsharkMissingError where there is no tshark."""
 
     def __init__(self, settings: Settings, *, answer_s: float = ANSWER_S) -> None:
         self._settings = settings
