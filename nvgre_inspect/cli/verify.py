@@ -136,17 +136,25 @@ class _Comparison:
         with analysis.explained(), readable(file) as path:
             read_here = file if can_be_read_again(file) else str(path)
             arguments = argparse.Namespace(**{**vars(self.arguments), "files": [read_here]})
-            with analysis.opened(arguments, self._settings) as (session, self._progress):
-                yield from self._between(session, path, file)
+
+            def say(sentence: str) -> None:
                 self.clear()
-                self._say_of_input(session, lambda sentence: sentence.replace(read_here, file))
+                analysis.say(sentence.replace(str(path), name_of(file)))
+
+            with analysis.opened(arguments, self._settings) as (session, self._progress):
+                yield from self._between(session, path, file, say)
+                for sentence in () if arguments.quiet else session.notes:
+                    say(sentence)
+                for sentence in session.damage:
+                    self._codes.add(DAMAGED)
+                    say(sentence)
 
     def clear(self) -> None:
         """Take the progress line off the screen, for something else to be written."""
         if self._progress is not None:
             self._progress.clear()
 
-    def _between(self, session: Session, path: Path, file: str) -> Iterator[Found]:
+    def _between(self, session: Session, path: Path, file: str, say: Callable[[str], None]) -> Iterator[Found]:
         from nvgre_inspect.wireshark.tshark import TsharkError
         from nvgre_inspect.wireshark.verify import Verification
 
@@ -166,24 +174,18 @@ class _Comparison:
             yield from verification.differences(session.frames(self.arguments.row_filter))
         except TsharkError as error:
             self._codes.add(FAILED)
-            self.clear()
-            analysis.say(f"nvgre-inspect verify: {file}: {error}")
+            say(f"nvgre-inspect verify: {name_of(file)}: {error}")
         if self.tally.unexplained or (self.arguments.strict and self.tally.known):
             self._codes.add(FOUND)
-        if not self.arguments.quiet:
-            self.clear()
-            if verification.left_out:
-                unknown = ", ".join(verification.left_out)
-                analysis.say(f"not known to {self.tshark.name}, and not compared: {unknown}")
-            if verification.damage:
-                analysis.say(verification.damage)
+        if verification.left_out and not self.arguments.quiet:
+            say(f"not known to {self.tshark.name}, and not compared: {', '.join(verification.left_out)}")
+        if verification.damage and not self.arguments.quiet:
+            say(verification.damage)
 
-    def _say_of_input(self, session: Session, renamed: Callable[[str], str]) -> None:
-        for sentence in () if self.arguments.quiet else session.notes:
-            analysis.say(renamed(sentence))
-        for sentence in session.damage:
-            self._codes.add(DAMAGED)
-            analysis.say(renamed(sentence))
+
+def name_of(file: str) -> str:
+    """What words call an input."""
+    return "standard input" if file == "-" else file
 
 
 def _frames(comparison: _Comparison) -> Iterator[pd.DataFrame]:
@@ -255,7 +257,7 @@ def _summary(file: str, comparison: _Comparison) -> Iterator[str]:
 
     tally = comparison.tally
     name = comparison.tshark.name
-    compared = f"{file}: {counted(tally.packets, 'packet')}, {counted(tally.values, 'value')}"
+    compared = f"{name_of(file)}: {counted(tally.packets, 'packet')}, {counted(tally.values, 'value')}"
     if tally.unexplained:
         yield (
             f"{compared}: {counted(tally.unexplained, 'difference')} from {name} in "
@@ -264,7 +266,7 @@ def _summary(file: str, comparison: _Comparison) -> Iterator[str]:
     elif tally.packets:
         yield f"{compared}: the same in {name}" + (", but for known limits" if tally.known else "")
     else:
-        yield f"{file}: no packet was compared"
+        yield f"{name_of(file)}: no packet was compared"
     for entry in DIFFERENCES:
         if count := tally.known[entry.name]:
             yield f"  {entry.name}, {counted(count, 'value')}: {entry.when}; {entry.reason}"

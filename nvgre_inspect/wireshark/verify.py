@@ -119,23 +119,26 @@ class Verification:
                 yield from self._compared(frames, rows)
 
     def _compared(self, frames: Iterable[Selected], rows: Iterator[Row]) -> Iterator[Found]:
-        read = 0
+        numbered = enumerate(rows, 1)
+        last = 0
         for selected in frames:
             chosen = np.flatnonzero(selected.mask)
             for start in range(0, len(chosen), _AT_A_TIME):
                 part = chosen[start : start + _AT_A_TIME]
                 for i, record in zip(part.tolist(), records.as_dicts(selected.records[part]), strict=True):
-                    number = int(selected.numbers[i])
-                    while (row := next(rows, None)) is not None:
-                        read += 1
-                        if read == number:
-                            break
+                    last = int(selected.numbers[i])
+                    row = _row_of(last, numbered)
                     if row is None:
-                        yield self._alone(number, ours=True)
+                        yield self._alone(last, ours=True)
                         return
-                    yield from self._one(number, selected.batch.frame(i), record, row)
-        if self._whole and next(rows, None) is not None:
-            yield self._alone(read + 1, ours=False)
+                    yield from self._one(last, selected.batch.frame(i), record, row)
+            if len(selected.numbers) and last < (end := int(selected.numbers[-1])):
+                last = end  # frames that do not pass the filter count too
+                if _row_of(last, numbered) is None:
+                    yield self._alone(last, ours=True)
+                    return
+        if self._whole and next(numbered, None) is not None:
+            yield self._alone(last + 1, ours=False)
 
     def _alone(self, number: int, *, ours: bool) -> Found:
         """A packet that only one of the two has read."""
@@ -162,6 +165,14 @@ class Verification:
             yield found
         tally.unexplained += unexplained
         tally.packets_unexplained += bool(unexplained)
+
+
+def _row_of(number: int, numbered: Iterator[tuple[int, Row]]) -> Row | None:
+    """The row of that packet, which is among the next; None if there are not as many."""
+    for at, row in numbered:
+        if at == number:
+            return row
+    return None
 
 
 def case_of(
