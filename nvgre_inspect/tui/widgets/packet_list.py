@@ -25,6 +25,7 @@ from nvgre_inspect.actions import Context
 from nvgre_inspect.display.presented import Presented
 from nvgre_inspect.display.text import fit, pad
 from nvgre_inspect.tui.keymap import bindings
+from nvgre_inspect.tui.widgets.arranging import Arranging
 from nvgre_inspect.tui.widgets.packet_cells import GAP, Numbers, PacketCells
 
 MARK = "●"
@@ -41,7 +42,7 @@ class Standing:
     marked: frozenset[int] = frozenset()
 
 
-class PacketList(ScrollView, can_focus=True, inherit_bindings=False):
+class PacketList(Arranging, ScrollView, can_focus=True, inherit_bindings=False):
     """Packets as columns of text, with a cursor and marks."""
 
     BINDINGS = bindings(Context.TABLE)
@@ -183,15 +184,15 @@ class PacketList(ScrollView, can_focus=True, inherit_bindings=False):
         return self._marked
 
     @property
-    def column(self) -> str:
-        """The name of the column under the cursor; empty if there is none."""
-        return self.shown[self._column] if self._column < len(self.shown) else ""
+    def cursor_place(self) -> int:
+        """Which of the shown columns is under the cursor."""
+        return self._column
 
-    @property
-    def cell_column(self) -> str:
-        """The registry's column under the cursor; of several that are shown as one, the one that tells most."""
-        columns = self.presented[self.column].columns
-        return "vsid" if "vsid" in columns else columns[0]
+    def put_cursor(self, place: int) -> None:
+        """Put the cursor on that one of the shown columns."""
+        self._column = place
+        self._scroll_to_column()
+        self.refresh()
 
     def value(self, name: str) -> Any:
         """The value of one of the registry's columns in the row under the cursor; None: null, or not yet there."""
@@ -365,9 +366,7 @@ class PacketList(ScrollView, can_focus=True, inherit_bindings=False):
         self._beside(1)
 
     def _beside(self, step: int) -> None:
-        self._column = min(max(self._column + step, 0), max(len(self.shown) - 1, 0))
-        self._scroll_to_column()
-        self.refresh()
+        self.put_cursor(min(max(self._column + step, 0), max(len(self.shown) - 1, 0)))
 
     # --- actions -----------------------------------------------------------------------------------------------------
 
@@ -389,29 +388,6 @@ class PacketList(ScrollView, can_focus=True, inherit_bindings=False):
         if self._cells.is_there(self._row) and self.column:
             columns = self.presented[self.column].columns
             self.post_message(self.CellFiltered(self, tuple((name, self.value(name)) for name in columns)))
-
-    def action_hide_column(self) -> None:
-        """Hide the column under the cursor; one stays."""
-        if len(self.shown) > 1:
-            place = self._column
-            self.present(self.presented, [name for i, name in enumerate(self.shown) if i != place])
-            self._column = min(place, len(self.shown) - 1)
-            self._scroll_to_column()
-
-    def action_move_column_left(self) -> None:
-        """Move the column under the cursor to the left."""
-        self._move_column(-1)
-
-    def action_move_column_right(self) -> None:
-        """Move the column under the cursor to the right."""
-        self._move_column(1)
-
-    def _move_column(self, step: int) -> None:
-        place, names = self._column, list(self.shown)
-        if 0 <= place + step < len(names):
-            names[place], names[place + step] = names[place + step], names[place]
-            self.present(self.presented, names)
-            self._scroll_to_column()
 
     def action_show_columns(self) -> None:
         """Ask for the columns to be chosen."""

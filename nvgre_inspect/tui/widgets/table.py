@@ -1,7 +1,7 @@
 """FrameTable: a table over a DataFrame of any length. Only the rows on the screen are formatted and drawn.
 
-textual-fastdatatable gives scrolling, cursor and mouse; the cells come from `Rows`, and lines are drawn here: the library
-renders each cell as a Rich renderable, which takes 80 ms for a page of 160 by 48 cells; this takes 15.
+textual-fastdatatable gives scrolling, cursor and mouse; the cells come from `Rows`, and lines are drawn here: the
+library renders each cell as a Rich renderable, which takes 80 ms for a page of 160 by 48 cells; this takes 15.
 
 The table orders and filters nothing: it posts what is asked for, and is shown the rows that somebody found.
 """
@@ -29,6 +29,7 @@ from nvgre_inspect.actions import Context
 from nvgre_inspect.display.presented import Presented
 from nvgre_inspect.display.text import fit, pad
 from nvgre_inspect.tui.keymap import bindings
+from nvgre_inspect.tui.widgets.arranging import Arranging
 from nvgre_inspect.tui.widgets.rows import WIDEST, Rows
 
 MARK = "●"
@@ -52,7 +53,7 @@ class View:
     marked: frozenset[Hashable] = frozenset()
 
 
-class FrameTable(DataTable, inherit_bindings=False):
+class FrameTable(Arranging, DataTable, inherit_bindings=False):
     """Rows of one table as columns of text, with a cursor, marks, and a sign at the column that orders them."""
 
     BINDINGS = bindings(Context.TABLE)
@@ -162,7 +163,7 @@ class FrameTable(DataTable, inherit_bindings=False):
         self.backend = backend
         self._layout()
         if column in self._shown:
-            self.cursor_coordinate = Coordinate(self.cursor_row, self._shown.index(column))
+            self.put_cursor(self._shown.index(column))
 
     def _layout(self) -> None:
         """Columns as wide as their texts so far. The library has no way to exchange its backend; this is all it keeps
@@ -191,9 +192,13 @@ class FrameTable(DataTable, inherit_bindings=False):
     # --- where it stands ---------------------------------------------------------------------------------------------
 
     @property
-    def column(self) -> str:
-        """The name of the column under the cursor; empty if there is none."""
-        return self._shown[self.cursor_column] if self.cursor_column < len(self._shown) else ""
+    def cursor_place(self) -> int:
+        """Which of the shown columns is under the cursor."""
+        return self.cursor_column
+
+    def put_cursor(self, place: int) -> None:
+        """Put the cursor on that one of the shown columns."""
+        self.cursor_coordinate = Coordinate(self.cursor_row, place)
 
     def key_at(self, row: int) -> Hashable:
         """The key of the row that is shown there; one value, or a tuple of several."""
@@ -382,28 +387,6 @@ class FrameTable(DataTable, inherit_bindings=False):
         now = self.sorting or Sorting(self.column, self._presented[self.column].right)
         self.post_message(self.Sorted(self, Sorting(now.column, not now.descending)))
 
-    def action_hide_column(self) -> None:
-        """Hide the column under the cursor; one stays."""
-        if len(self._shown) > 1:
-            place = self.cursor_column
-            self.present(self._presented, [name for i, name in enumerate(self._shown) if i != place])
-            self.cursor_coordinate = Coordinate(self.cursor_row, min(place, len(self._shown) - 1))
-
-    def action_move_column_left(self) -> None:
-        """Move the column under the cursor to the left."""
-        self._move_column(-1)
-
-    def action_move_column_right(self) -> None:
-        """Move the column under the cursor to the right."""
-        self._move_column(1)
-
-    def _move_column(self, step: int) -> None:
-        place, names = self.cursor_column, list(self._shown)
-        if 0 <= place + step < len(names):
-            names[place], names[place + step] = names[place + step], names[place]
-            self.present(self._presented, names)
-            self.cursor_coordinate = Coordinate(self.cursor_row, place + step)
-
     def action_show_columns(self) -> None:
         """Ask for the choice of columns."""
         self.post_message(self.ColumnsAsked(self))
@@ -414,9 +397,3 @@ class FrameTable(DataTable, inherit_bindings=False):
             names = self._presented[self.column].columns
             values = tuple((name, self.rows.value(self.cursor_row, name)) for name in names)
             self.post_message(self.CellFiltered(self, values))
-
-    @property
-    def cell_column(self) -> str:
-        """The registry's column under the cursor; of several that are shown as one, the one that tells most."""
-        columns = self._presented[self.column].columns
-        return "vsid" if "vsid" in columns else columns[0]
