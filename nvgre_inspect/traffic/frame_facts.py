@@ -1,0 +1,135 @@
+"""Facts: what an Ethernet frame says of the conversation to which it belongs: for the truth, apart from any decoder.
+
+Limits: what machines of a simulation send, and routers of its underlay: Ethernet II with VLAN tags, IPv4 with options,
+IPv6 with a hop-by-hop header, no fragments, nothing cut, no tunnel inside.
+"""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+from dissectors import offsets
+
+_WITH_PORTS = (offsets.IPPROTO_TCP, offsets.IPPROTO_UDP)
+_TCP = struct.Struct(">HHIIBBH")
+_ECHO = {offsets.IPPROTO_ICMP: (0, 8), offsets.IPPROTO_ICMPV6: (128, 129)}
+_OPTION_END, _OPTION_NOP = 0, 1
+
+
+class TCPFacts(NamedTuple):
+    """A TCP segment."""
+
+    seq: int
+    ack: int
+    flags: int
+    #: As it stands in the header, before scaling.
+    window: int
+    #: Bytes of payload.
+    payload: int
+    #: What options of a SYN say; -1: nothing.
+    mss: int
+    window_scale: int
+
+
+class Facts(NamedTuple):
+    """A frame."""
+
+    src_mac: bytes
+    dst_mac: bytes
+    #: VLAN ids, outermost first.
+    vlans: tuple[int, ...]
+    ethertype: int
+    #: IP version; 0: it is no IP.
+    family: int
+    #: IP protocol; -1: it is no IP.
+    protocol: int
+    src_ip: IPv4Address | IPv6Address | None
+    dst_ip: IPv4Address | IPv6Address | None
+    #: TCP and UDP; of ICMP echo the identifier as `src_port`; -1: none.
+    src_port: int
+    dst_port: int
+    #: -1: it is no IP.
+    dscp: int
+    #: Identification of IPv4; 0: it has none.
+    ip_id: int
+    tcp: TCPFacts | None
+
+
+def facts_of(frame: bytes) -> Facts:
+    """What a whole frame says."""
+    vlans: list[int] = []
+    at = offsets.ETH_TYPE
+    while (ethertype := _word(frame, at)) in offsets.VLAN_ETHERTYPES:
+        vlans.append(_word(frame, at + 2) & offsets.VLAN_ID_MASK)
+        at += offsets.VLAN_LEN
+    base = (frame[6:12], frame[:6], tuple(vlans), ethertype)
+    at += 2
+    if ethertype == offsets.ETHERTYPE_IPV4:
+        return _ipv4(frame, at, base)
+    if ethertype == offsets.ETHERTYPE_IPV6:
+        return _ipv6(frame, at, base)
+    return Facts(*base, 0, -1, None, None, -1, -1, -1, 0, None)
+
+
+_Base = tuple[bytes, bytes, tuple[int, ...], int]
+
+
+def _ipv4(frame: bytes, at: int, base: _Base) -> Facts:
+    protocol = frame[at + offsets.IP4_PROTOCOL]
+    end = at + _word(frame, at + offsets.IP4_TOTAL_LEN)
+    ports, tcp = _transport(frame, at + (frame[at] & 0xF) * 4, end, protocol)
+    src, dst = IPv4Address(frame[at + 12 : at + 16]), IPv4Address(frame[at + 16 : at + 20])
+    dscp, ip_id = frame[at + offsets.IP4_TOS] >> 2, _word(frame, at + offsets.IP4_ID)
+    return Facts(*base, 4, protocol, src, dst, *ports, dscp, ip_id, tcp)
+
+
+def _ipv6(frame: bytes, at: int, base: _Base) -> Facts:
+    protocol = frame[at + offsets.IP6_NEXT]
+    payload = at + offsets.IP6_LEN
+    end = payload + _word(frame, at + offsets.IP6_PAYLOAD_LEN)
+    if protocol == offsets.IPPROTO_HOPOPTS:
+        protocol = frame[payload]
+        payload += (frame[payload + 1] + 1) * 8
+    ports, tcp = _transport(frame, payload, end, protocol)
+    src, dst = IPv6Address(frame[at + 8 : at + 24]), IPv6Address(frame[at + 24 : at + 40])
+    return Facts(*base, 6, protocol, src, dst, *ports, _word(frame, at) >> 6 & 0x3F, 0, tcp)
+
+
+def _transport(frame: bytes, at: int, end: int, protocol: int) -> tuple[tuple[int, int], TCPFacts | None]:
+    """The ports, and what TCP says."""
+    if protocol in _WITH_PORTS:
+        ports = (_word(frame, at), _word(frame, at + 2))
+        return ports, _tcp(frame, at, end) if protocol == offsets.IPPROTO_TCP else None
+    if protocol in _ECHO and frame[at] in _ECHO[protocol]:
+        return (_word(frame, at + 4), -1), None
+    return (-1, -1), None
+
+
+def _tcp(frame: bytes, at: int, end: int) -> TCPFacts:
+    _, _, seq, ack, length, flags, window = _TCP.unpack_from(frame, at)
+    header = (length >> 4) * 4
+    mss, scale = -1, -1
+    if flags & offsets.TCP_SYN:
+        mss, scale = _options(frame[at + offsets.TCP_MIN_LEN : at + header])
+    return TCPFacts(seq, ack, flags, window, end - at - header, mss, scale)
+
+
+def _options(data: bytes) -> tuple[int, int]:
+    """MSS and window scale; -1: not there."""
+    mss, scale, at = -1, -1, 0
+    while at < len(data) and data[at] != _OPTION_END:
+        if data[at] == _OPTION_NOP:
+            at += 1
+            continue
+        if data[at] == offsets.TCP_OPT_MSS:
+            mss = _word(data, at + 2)
+        elif data[at] == offsets.TCP_OPT_WSCALE:
+            scale = data[at + 2]
+        at += data[at + 1]
+    return mss, scale
+
+
+def _word(data: bytes, at: int) -> int:
+    return data[at] << 8 | data[at + 1]
