@@ -119,7 +119,6 @@ class Point:
     uplink: str | None = None
     #: A path by name: outer frames in the middle of it.
     path: str | None = None
-    snaplen: int = 262_144
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
