@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dissectors import offsets
 from nvgre_inspect.capture.reader import select
 from nvgre_inspect.encapsulation.encapsulator import Encapsulator
+from nvgre_inspect.encapsulation.interfaces import RecordedInterfaces, follow
 from nvgre_inspect.encapsulation.made import made
 from nvgre_inspect.encapsulation.origin import Origin
 from nvgre_inspect.encapsulation.policy import Encapsulation, Policy
@@ -91,20 +92,19 @@ class ReferenceEncapsulation:
     ) -> None:
         """`interfaces` are those of the input, a list that grows; `origin`: the tunnel of all frames."""
         self._encapsulator = Encapsulator(policy, vsid=vsid, by_policy=by_policy)
-        self._interfaces = interfaces
-        self._origin = origin
-        self._origins: list[Origin | None] = []
-        self.outputs: list[OutputInterface] = []
+        self._recorded = RecordedInterfaces(interfaces, origin)
+        self.outputs = self._recorded.outputs
         self.noted: Counter[str] = Counter()
 
     def rewrite(self, batch: PacketBatch, records: Records, numbers: Ints) -> Rewritten:
         """See `Rewriter`; the records are not needed."""
-        self._follow_interfaces()
+        self._recorded.follow()
+        origins = self._recorded.origins
         frames: list[_Made] = []
         replies: list[_Made] = []
         reasons: dict[int, str] = {}
         for row, (data, wirelen, linktype, interface) in enumerate(_frames(batch)):
-            result = self._encapsulator.encapsulate(data, wirelen, origin=self._origins[interface], linktype=linktype)
+            result = self._encapsulator.encapsulate(data, wirelen, origin=origins[interface], linktype=linktype)
             frames += [_Made(row, frame, result.missing) for frame in result.frames]
             replies += [_Made(row, reply, 0) for reply in result.replies]
             self.noted.update(result.notes)
@@ -120,15 +120,6 @@ class ReferenceEncapsulation:
     def finish(self) -> Rewritten | None:
         """Nothing waits here."""
         return None
-
-    def _follow_interfaces(self) -> None:
-        for row in range(len(self.outputs), len(self._interfaces)):
-            info = self._interfaces[row]
-            recorded = Origin.parse(info.description)
-            self._origins.append(self._origin or recorded)
-            # What decap split by tunnel is one interface again.
-            described = (info.description, row) if recorded is None else ("", -1)
-            self.outputs.append(OutputInterface(offsets.DLT_ETHERNET, info.name, *described))
 
 
 class ReferenceTranslation:
@@ -158,9 +149,7 @@ class ReferenceTranslation:
 
     def rewrite(self, batch: PacketBatch, records: Records, numbers: Ints) -> Rewritten:
         """See `Rewriter`; the records are not needed."""
-        for row in range(len(self.outputs), len(self._interfaces)):
-            info = self._interfaces[row]
-            self.outputs.append(OutputInterface(info.linktype, info.name, info.description, row))
+        follow(self.outputs, self._interfaces)
         frames: list[_Made] = []
         reasons: dict[int, str] = {}
         for row, (data, wirelen, linktype, _) in enumerate(_frames(batch)):

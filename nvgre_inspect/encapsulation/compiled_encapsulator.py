@@ -23,10 +23,11 @@ from dissectors import offsets
 from nvgre_inspect.encapsulation import mtu
 from nvgre_inspect.encapsulation.entropy import FlowHash
 from nvgre_inspect.encapsulation.inner_frame import read
+from nvgre_inspect.encapsulation.interfaces import RecordedInterfaces
 from nvgre_inspect.encapsulation.made import made
 from nvgre_inspect.encapsulation.origin import Origin
 from nvgre_inspect.encapsulation.policy import Address, Policy
-from nvgre_inspect.encapsulation.rewritten import OutputInterface, Rewritten
+from nvgre_inspect.encapsulation.rewritten import Rewritten
 from nvgre_inspect.encapsulation.routing import Leg, Router
 from nvgre_inspect.encapsulation.ways import Keys, Legs, Way, Ways
 from nvgre_inspect.encapsulation.wrapping import Facts, Ints, Verdicts, Wrapper, describe, fits
@@ -53,22 +54,21 @@ class CompiledEncapsulator:
     ) -> None:
         """`interfaces` are those of the input, a list that grows; `origin`: the tunnel of all frames."""
         self._options = policy.encapsulation
-        self._interfaces = interfaces
+        self._recorded = RecordedInterfaces(interfaces, origin)
         self._router = Router(policy)
         self._vsid = vsid
         self._by_policy = by_policy
-        self._origin = origin
         self._wrapper = Wrapper(self._options)
         self._hash = FlowHash()
         self._keys = Keys()
         self._ways = Ways()
         self._legs = Legs(self._options)
-        self.outputs: list[OutputInterface] = []
+        self.outputs = self._recorded.outputs
         self.noted: Counter[str] = Counter()
 
     def rewrite(self, batch: PacketBatch, records: npt.NDArray[np.void], numbers: Ints) -> Rewritten:
         """See `Rewriter`; the records are not needed."""
-        self._follow_interfaces()
+        self._recorded.follow()
         facts, keys = describe(batch, self._options)
         verdicts = Verdicts(facts)
         self._find_ways(keys, verdicts)
@@ -91,14 +91,6 @@ class CompiledEncapsulator:
         """Nothing waits here."""
         return None
 
-    def _follow_interfaces(self) -> None:
-        for row in range(len(self.outputs), len(self._interfaces)):
-            info = self._interfaces[row]
-            recorded = Origin.parse(info.description) is not None
-            # What decap split by tunnel is one interface again.
-            described = ("", -1) if recorded else (info.description, row)
-            self.outputs.append(OutputInterface(offsets.DLT_ETHERNET, info.name, *described))
-
     def _find_ways(self, keys: npt.NDArray[np.uint32], verdicts: Verdicts) -> None:
         accepted = np.flatnonzero(verdicts.accepted)
         if self._ways.count + len(accepted) > _MAX_PAIRS:
@@ -112,14 +104,12 @@ class CompiledEncapsulator:
 
     def _resolve(self, words: list[int]) -> Way:
         """What the policy says of the frames with this key."""
-        interface = words[inner_frame.INTERFACE]
         src_mac, dst_mac = (words[k].to_bytes(2) + words[k + 1].to_bytes(4) for k in (0, 2))
         version = words[inner_frame.VERSION]
         if version & inner_frame.BARE:
             src_mac = dst_mac = b""
         src_ca, dst_ca = (_address(version & ~inner_frame.BARE, words[k : k + 4]) for k in (5, 9))
-        origin = self._origin or Origin.parse(self._interfaces[interface].description)
-        recorded = None if self._by_policy else origin
+        recorded = None if self._by_policy else self._recorded.origins[words[inner_frame.INTERFACE]]
         subnet = self._router.tenant(recorded, self._vsid, src_mac, src_ca)
         if isinstance(subnet, str):
             return Way(subnet)

@@ -18,6 +18,7 @@ from dissectors import encaps, offsets
 from nvgre_inspect.capture.reader import select
 from nvgre_inspect.encapsulation import outer
 from nvgre_inspect.encapsulation.entropy import FIRST_PORT
+from nvgre_inspect.encapsulation.interfaces import follow
 from nvgre_inspect.encapsulation.made import made
 from nvgre_inspect.encapsulation.policy import Encapsulation
 from nvgre_inspect.encapsulation.rewritten import OutputInterface, Rewritten
@@ -72,9 +73,7 @@ class CompiledTranslator:
 
     def rewrite(self, batch: PacketBatch, records: Records, numbers: Ints) -> Rewritten:
         """See `Rewriter`."""
-        for row in range(len(self.outputs), len(self._interfaces)):
-            info = self._interfaces[row]
-            self.outputs.append(OutputInterface(info.linktype, info.name, info.description, row))
+        follow(self.outputs, self._interfaces)
         usual = self.usual(batch, records)
         written, places, reasons = self._translate(batch, records, np.flatnonzero(usual))
         slow, slow_places = self._by_reference(batch, np.flatnonzero(~usual), reasons)

@@ -31,7 +31,8 @@ class OutputInterface(NamedTuple):
 class Rewritten:
     """What a rewriter made of the frames it was given."""
 
-    #: Frames that came out, in order of `number`; `interface` is the row in the rewriter's `outputs`.
+    #: Frames that came out, in order of `number`; `interface` is the row in the rewriter's `outputs`. Its bytes may be
+    #: there only until the next call.
     batch: PacketBatch
     #: int64, the number of the input frame of each.
     number: npt.NDArray[np.int64]
