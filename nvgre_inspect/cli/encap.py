@@ -30,7 +30,7 @@ tunnel go back into it, as long as the policy has its virtual subnet.
 """
 
 
-class _Ways(NamedTuple):
+class Ways(NamedTuple):
     """Where frames go."""
 
     policy: Policy
@@ -42,6 +42,19 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("encap", help="put frames into tunnels, into a capture", description=DESCRIPTION)
     group = parser.add_argument_group("tunnels")
+    add_tunnels(group)
+    group.add_argument(
+        "--replies",
+        metavar="FILE",
+        type=nonempty,
+        help="write the answers to frames over the MTU there (ICMP packet too big, where the policy has them)",
+    )
+    rewriting.add_arguments(parser, verb="encapsulate")
+    parser.set_defaults(run=run)
+
+
+def add_tunnels(group: argparse._ActionsContainer) -> None:
+    """Where frames go: what `ways` reads."""
     group.add_argument("--policy", metavar="POLICY", type=nonempty, help="a policy file (TOML)")
     group.add_argument("--by-policy", action="store_true", help="as the policy says, wherever decap had them from")
     group.add_argument(
@@ -52,14 +65,6 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     group.add_argument(
         "--encap", metavar="KIND", choices=KINDS, help=f"the encapsulation without a policy: {', '.join(KINDS)}"
     )
-    group.add_argument(
-        "--replies",
-        metavar="FILE",
-        type=nonempty,
-        help="write the answers to frames over the MTU there (ICMP packet too big, where the policy has them)",
-    )
-    rewriting.add_arguments(parser, verb="encapsulate")
-    parser.set_defaults(run=run)
 
 
 def _identifier(text: str) -> int:
@@ -83,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Encapsulate, write, and say what became of all frames."""
     from dissectors.offsets import DLT_ETHERNET
 
-    ways = _ways(arguments)
+    where = ways(arguments)
     replies = rewriting.open_file(arguments, arguments.replies) if arguments.replies else None
     destination = rewriting.open_file(arguments, arguments.output, DLT_ETHERNET)
 
@@ -91,12 +96,12 @@ def run(arguments: argparse.Namespace) -> int:
         from nvgre_inspect.encapsulation.batches import encapsulation
 
         return encapsulation(
-            ways.policy,
+            where.policy,
             session.interfaces,
             compiled=session.uses_kernels,
             vsid=arguments.vsid,
             by_policy=arguments.by_policy,
-            origin=ways.origin,
+            origin=where.origin,
         )
 
     def say_more(totals: Totals) -> Iterable[str]:
@@ -106,40 +111,43 @@ def run(arguments: argparse.Namespace) -> int:
     return rewriting.run(arguments, destination, make_rewriter, inner=None, replies=replies, say_more=say_more)
 
 
-def _ways(arguments: argparse.Namespace) -> _Ways:
+def ways(arguments: argparse.Namespace) -> Ways:
     """The policy, or one that was made of the other options. CommandError for what does not fit together."""
     pair = (arguments.pa_src, arguments.pa_dst)
     if arguments.policy is not None:
         from nvgre_inspect.cli.policy import load_policy
 
         if pair != (None, None) or arguments.encap is not None:
-            _fail("--policy says where frames go; --pa-src, --pa-dst and --encap are for one tunnel without a policy")
-        return _Ways(load_policy(arguments.policy), None)
+            _fail(
+                arguments,
+                "--policy says where frames go; --pa-src, --pa-dst and --encap are for one tunnel without a policy",
+            )
+        return Ways(load_policy(arguments.policy), None)
     if None in pair:
-        _fail("where to? --policy POLICY, or --vsid N --pa-src ADDRESS --pa-dst ADDRESS for one tunnel")
+        _fail(arguments, "where to? --policy POLICY, or --vsid N --pa-src ADDRESS --pa-dst ADDRESS for one tunnel")
     if arguments.by_policy:
-        _fail("--by-policy needs a --policy")
+        _fail(arguments, "--by-policy needs a --policy")
     return _one_tunnel(arguments)
 
 
-def _one_tunnel(arguments: argparse.Namespace) -> _Ways:
+def _one_tunnel(arguments: argparse.Namespace) -> Ways:
     from nvgre_inspect.encapsulation.origin import Origin
     from nvgre_inspect.encapsulation.policy import Encapsulation, Policy, Subnet
     from nvgre_inspect.encapsulation.policy_rules import problems_of
 
     if arguments.pa_src.version != arguments.pa_dst.version:
-        _fail(f"--pa-src {arguments.pa_src} and --pa-dst {arguments.pa_dst} are of different IP versions")
+        _fail(arguments, f"--pa-src {arguments.pa_src} and --pa-dst {arguments.pa_dst} are of different IP versions")
     if arguments.pa_src.is_multicast:
-        _fail(f"--pa-src {arguments.pa_src} is a multicast group: nobody sends from one")
+        _fail(arguments, f"--pa-src {arguments.pa_src} is a multicast group: nobody sends from one")
     kind: Kind = arguments.encap or "nvgre"
     policy = Policy(
         Encapsulation(kind=kind, key=arguments.vsid is not None or kind not in ("gre", "gretap")),
         subnets=(Subnet(arguments.vsid),),
     )
     for problem in problems_of(policy):
-        _fail(problem.replace("subnet[0].vsid:", "--vsid").replace("encapsulation.", "--"))
-    return _Ways(policy, Origin(kind, arguments.vsid, arguments.pa_src, arguments.pa_dst))
+        _fail(arguments, problem.replace("subnet[0].vsid:", "--vsid").replace("encapsulation.", "--"))
+    return Ways(policy, Origin(kind, arguments.vsid, arguments.pa_src, arguments.pa_dst))
 
 
-def _fail(sentence: str) -> NoReturn:
-    raise CommandError(f"nvgre-inspect encap: {sentence}", USAGE)
+def _fail(arguments: argparse.Namespace, sentence: str) -> NoReturn:
+    raise CommandError(f"nvgre-inspect {arguments.command}: {sentence}", USAGE)

@@ -15,6 +15,7 @@ from nvgre_inspect.cli import (
     follow,
     man,
     policy,
+    replay,
     summary,
     tables,
     translate,
@@ -37,6 +38,7 @@ MODULES = (
     decap,
     encap,
     translate,
+    replay,
     policy,
     verify,
     wireshark,
@@ -63,6 +65,7 @@ examples:
   nvgre-inspect decap uplink.pcapng -o tenant.pcapng -Y 'vsid == 5001'
   nvgre-inspect encap tenant.pcapng -o uplink.pcapng --policy policy.toml
   nvgre-inspect translate uplink.pcapng -o vxlan.pcapng --to vxlan --map 5001=7001
+  nvgre-inspect replay tenant.pcapng -i veth0 --policy policy.toml --pps 1000
   nvgre-inspect export uplink.pcapng -o reports/           one table of flows per tenant
 
 exit codes: 0 done, 1 failed, 2 usage or filter error, 3 part of the input was unreadable,

@@ -1,0 +1,205 @@
+"""Sending frames on an interface: the one module that knows how a system does it.
+
+Linux: an AF_PACKET socket (packet(7)) and sendmmsg(2), up to 1,024 frames a call straight out of a batch's buffer.
+The headers of the messages are made once; only address and length of each frame are filled in, for all at once.
+
+Limits: other systems have no such socket; there `open_sender` says so. Frames go through the queueing discipline, so a
+full queue makes this wait rather than lose frames. A VLAN tag may make a frame 4 bytes longer than the MTU says, as
+Linux has it; frames with two tags may be refused by the driver.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+import struct
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from dissectors import offsets
+from nvgre_inspect.model.batch import PacketBatch
+
+Ints = npt.NDArray[np.int64]
+#: Frames handed over in one call; UIO_MAXIOV of the kernel.
+AT_ONCE: Final = 1024
+#: Reasons for which a frame is not sent, and what they mean.
+SKIPPED: Final = {
+    "over-mtu": "longer than the interface's MTU allows",
+    "cut": "cut by the snapshot length: --pad fills them up with zeros",
+    "not-ethernet": "not Ethernet, which is all that is sent",
+    "too-short": "shorter than an Ethernet header",
+    "refused": "refused by the interface",
+}
+_SIOCGIFFLAGS: Final = 0x8913
+_SIOCGIFMTU: Final = 0x8921
+_SIOCGIFHWADDR: Final = 0x8927
+_IFF_UP: Final = 1
+#: ARPHRD_ETHER and ARPHRD_LOOPBACK: devices that take Ethernet frames.
+_ETHERNET_DEVICES: Final = (1, 772)
+#: struct mmsghdr of 64-bit Linux: pointer and length of the name, of the vector, of control data; flags; bytes sent.
+_MESSAGE: Final = np.dtype(
+    {
+        "names": ["iov", "iovlen", "sent"],
+        "formats": [np.uint64, np.uint64, np.uint32],
+        "offsets": [16, 24, 56],
+        "itemsize": 64,
+    }
+)
+_VECTOR: Final = np.dtype([("base", np.uint64), ("length", np.uint64)])
+#: Bytes that wait in the socket before sending blocks. The default (200 kB) is a hundred frames.
+_SEND_BUFFER: Final = 4 << 20
+#: While the queue of the device is full.
+_RETRY_S: Final = 50e-6
+
+
+class SendError(Exception):
+    """Frames cannot be sent on an interface; one sentence says why and, where rights are missing, how to get them."""
+
+
+class Interface(NamedTuple):
+    """What is known of an interface without any rights."""
+
+    name: str
+    #: Largest payload of a frame.
+    mtu: int
+    is_up: bool
+
+
+class Sender(Protocol):
+    """Takes frames that fit."""
+
+    interface: Interface
+
+    def send(self, batch: PacketBatch, first: int, last: int) -> int:
+        """Send frames `first` to `last` (not included, at least one) or less, and return how many.
+
+        0: the first of them was refused, which `refused` counts. SendError if the interface takes no frames any more.
+        """
+        ...
+
+    #: Frames that the interface would not take, by reason.
+    refused: Counter[str]
+
+    def close(self) -> None:
+        """Let the interface go."""
+        ...
+
+
+def find_interface(name: str) -> Interface:
+    """The interface of that name. SendError if there is none that takes Ethernet frames; needs no rights."""
+    _check_system(name)
+    import fcntl
+
+    request = struct.pack("256s", name.encode()[:15])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            mtu = struct.unpack_from("i", fcntl.ioctl(sock, _SIOCGIFMTU, request), 16)[0]
+            flags = struct.unpack_from("H", fcntl.ioctl(sock, _SIOCGIFFLAGS, request), 16)[0]
+            kind = struct.unpack_from("H", fcntl.ioctl(sock, _SIOCGIFHWADDR, request), 16)[0]
+        except OSError:
+            names = ", ".join(known for _, known in socket.if_nameindex())
+            raise SendError(f"no interface {name!r}; there are: {names}") from None
+    if kind not in _ETHERNET_DEVICES:
+        raise SendError(f"{name} does not take Ethernet frames")
+    return Interface(name, mtu, bool(flags & _IFF_UP))
+
+
+def open_sender(name: str) -> Sender:
+    """A sender on the interface of that name. SendError where that cannot be, in words that say what to do."""
+    interface = find_interface(name)
+    if not interface.is_up:
+        raise SendError(f"{name} is down: ip link set {name} up")
+    try:
+        return PacketSocket(interface)
+    except PermissionError:
+        python = Path(sys.executable).resolve()
+        raise SendError(
+            f"{name}: sending raw frames needs the capability CAP_NET_RAW: run it as root, or grant it with "
+            f"sudo setcap cap_net_raw+ep {python}"
+        ) from None
+    except OSError as error:
+        raise SendError(f"{name} cannot be opened: {error.strerror}") from None
+
+
+def _check_system(name: str) -> None:
+    if not sys.platform.startswith("linux") or struct.calcsize("P") != 8:
+        raise SendError(
+            f"{name}: sending is built for 64-bit Linux only; write a file with -o and send that with tcpreplay"
+        )
+
+
+class PacketSocket:
+    """AF_PACKET and sendmmsg. See `Sender`."""
+
+    def __init__(self, interface: Interface) -> None:
+        """OSError as the system says it."""
+        self.interface = interface
+        self.refused: Counter[str] = Counter()
+        # Protocol 0: nothing is received.
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+            self._socket.bind((interface.name, 0))
+        except OSError:
+            self._socket.close()
+            raise
+        self._sendmmsg = ctypes.CDLL(None, use_errno=True).sendmmsg
+        self._vectors = np.zeros(AT_ONCE, _VECTOR)
+        self._messages = np.zeros(AT_ONCE, _MESSAGE)
+        self._messages["iov"] = self._vectors.ctypes.data + np.arange(AT_ONCE) * _VECTOR.itemsize
+        self._messages["iovlen"] = 1
+        self._at = ctypes.c_void_p(self._messages.ctypes.data)
+
+    def send(self, batch: PacketBatch, first: int, last: int) -> int:
+        """See `Sender`."""
+        count = min(last - first, AT_ONCE)
+        self._vectors["base"][:count] = batch.buffer.ctypes.data + batch.offset[first : first + count]
+        self._vectors["length"][:count] = batch.caplen[first : first + count]
+        while True:
+            sent = int(self._sendmmsg(self._socket.fileno(), self._at, count, 0))
+            if sent > 0:
+                return sent
+            if self._explain(ctypes.get_errno()):
+                return 0
+
+    def _explain(self, code: int) -> bool:
+        """After an error: True, the first frame is given up; False, try again. SendError: no use."""
+        if code in (errno.ENOBUFS, errno.EAGAIN, errno.EINTR):
+            time.sleep(_RETRY_S)
+            return False
+        if code == errno.EMSGSIZE:
+            self.refused["over-mtu"] += 1
+            return True
+        if code == errno.EINVAL:
+            self.refused["refused"] += 1
+            return True
+        raise SendError(f"{self.interface.name} takes no more frames: {os.strerror(code)}")
+
+    def close(self) -> None:
+        """See `Sender`."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def longer_than(mtu: int, batch: PacketBatch) -> npt.NDArray[np.bool_]:
+    """Which Ethernet frames an interface with this MTU does not take."""
+    longest = mtu + offsets.ETH_LEN
+    over = batch.caplen > longest
+    for row in np.flatnonzero(over & (batch.caplen <= longest + offsets.VLAN_LEN)).tolist():
+        at = int(batch.offset[row]) + offsets.ETH_LEN - 2
+        ethertype = int.from_bytes(batch.buffer[at : at + 2].tobytes())
+        over[row] = ethertype != offsets.ETHERTYPE_VLAN
+    return over
