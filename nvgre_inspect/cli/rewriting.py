@@ -118,13 +118,13 @@ def summary(totals: Totals, *, verbose: bool) -> Iterable[str]:
 
     parts = [f"{counted(totals.frames, 'packet')} in", f"{totals.written:,} out"]
     if totals.kept:
-        parts.append(f"of these {totals.kept.total():,} as they were")
+        parts.append(f"of these {totals.kept.total():,} kept as they are")
     if totals.joined:
         parts.append(f"{totals.joined:,} were further fragments of these")
     if totals.skipped:
         parts.append(f"{totals.skipped.total():,} left out")
     yield ", ".join(parts)
-    yield from _reasons("as it was", totals.kept, totals, verbose=verbose)
+    yield from _reasons("kept", totals.kept, totals, verbose=verbose)
     yield from _reasons("left out", totals.skipped, totals, verbose=verbose)
     for name, count in totals.noted.most_common():
         yield f"  {count:,} {NOTED.get(name, name)}"
