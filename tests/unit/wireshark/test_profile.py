@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,13 @@ def test_folders_that_tshark_names(home: Path, tmp_path: Path) -> None:
     assert folders(tshark=Tshark(str(path), (4, 0, 0))) == Folders(Path("/somewhere/config"), Path("/somewhere/lua"))
     path.write_text("#!/bin/sh\nexit 1\n")
     assert folders(tshark=Tshark(str(path), (4, 0, 0))) == folders()
+
+
+def test_the_script_comes_with_the_package() -> None:
+    root = Path(__file__).parents[3]
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["dissectors"]
+    assert profile.script_path() in {path for pattern in patterns for path in (root / "dissectors").glob(pattern)}
 
 
 def test_every_tenant_has_one_colour_of_the_profile() -> None:
