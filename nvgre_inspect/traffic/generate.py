@@ -55,7 +55,7 @@ def generate(
     observers = {spec.name: Observer(network, index, spec, sink, watcher) for index, spec in enumerate(scenario.points)}
     vms = machines(network)
     start(network, vms)
-    install(network, vms, observers)
+    touched = install(network, observers)
     for step in range(1, _STEPS + 1):
         network.simulator.run(scenario.duration_ns * step // _STEPS)
         progress(step / _STEPS)
@@ -63,5 +63,5 @@ def generate(
         observer.finish()
     return Result(
         {name: Counts(observer.received - observer.dropped, observer.dropped) for name, observer in observers.items()},
-        None if watcher is None else watcher.document(),
+        None if watcher is None else watcher.document(touched),
     )
