@@ -112,8 +112,8 @@ class Conversation:
         self.initiator = 0
         #: -1: not known.
         self.handshake_rtt_ns = -1
-        #: What its ends call it; None: not known.
-        self.connection: int | None = None
+        #: What its ends call it; 0: not known.
+        self.connection = 0
         self._initiator_is_sure = False
         self._syn_ns: int | None = None
 

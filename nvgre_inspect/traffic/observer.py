@@ -123,8 +123,7 @@ class ObservedPoint:
         if packet is not None and flow.is_duplicate(side, ns, facts, packet.serial):
             mask |= 1 << anomalies.DUPLICATE_PACKET
         elif facts.tcp is not None and flow.tcp is not None:
-            if flow.tcp.connection is None and packet is not None and packet.info is not None:
-                flow.tcp.connection = packet.info.connection
+            flow.tcp.connection = flow.tcp.connection or _connection(packet)
             mask |= flow.tcp.segment(side, ns, facts.tcp)
         if tunnel is not None:
             mask |= tunnel.anomalies
@@ -150,9 +149,8 @@ class ObservedPoint:
             return bool(self._idle_ns) and ns - flow.last_ns > self._idle_ns
         if facts.tcp is None or not facts.tcp.flags & offsets.TCP_SYN:
             return False
-        known = flow.tcp.connection
-        info = None if packet is None else packet.info
-        return flow.tcp.is_over() or (known is not None and info is not None and info.connection != known)
+        known, this = flow.tcp.connection, _connection(packet)
+        return flow.tcp.is_over() or bool(known and this and known != this)
 
     # Fragments made on the underlay (RFC 791): together they are one packet
 
@@ -207,6 +205,11 @@ class ObservedPoint:
         for ns, frame, _, mask in fragments.waiting:
             facts = facts_of(frame)._replace(src_port=-1, dst_port=-1)
             self._account(ns, facts, None, len(frame), frame, None, mask | 1 << anomalies.FRAGMENT_WITHOUT_FIRST)
+
+
+def _connection(packet: Packet | None) -> int:
+    """The number of a segment's connection; 0: its sender knows of none."""
+    return packet.info.connection if packet is not None and packet.info is not None else 0
 
 
 def _follow(known: _Fragments, arrived: _Waiting) -> None:

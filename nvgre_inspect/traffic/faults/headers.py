@@ -79,20 +79,15 @@ class MarkingCE(Acting[ECNIllegal]):
 
 
 class LeavingChecksums(Acting[BadChecksum]):
-    """Leaves in TCP and UDP headers what the NIC should have made a checksum of: the pseudo-header's sum."""
+    """Leaves in TCP and UDP headers what the NIC should have made a checksum of: the pseudo-header's sum.
 
-    def install(self) -> None:
-        """As `Acting.install`."""
-        super().install()
-        self.network.stages.add("decapsulation", self._refuse)
+    The machines that get such packets drop them.
+    """
 
     def act(self, packet: Packet, where: str, now_ns: int) -> Sequence[Outcome]:
         """As `Acting.act`."""
         frame = _unfinished(packet.inner)
         return ((0, packet if frame is None else self.changed(packet, frame)),)
-
-    def _refuse(self, packet: Packet, where: str, now_ns: int) -> Sequence[Outcome]:
-        return () if self.touched(packet) else ((0, packet),)
 
 
 def _is_not_ect(frame: bytes) -> bool:

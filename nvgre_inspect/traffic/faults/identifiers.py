@@ -59,18 +59,19 @@ class OneFlowID(Acting[FlowIDConstant]):
 
 
 class ManyFlowIDs(Acting[FlowIDChanging]):
-    """Gives flows the next FlowID (UDP source port) after every so many packets of their host."""
+    """Gives flows the next FlowID (UDP source port) after every so many packets: those that their host gave the same one."""
 
     def __init__(self, spec: FlowIDChanging, context: Context) -> None:
         super().__init__(spec, context)
-        self._sent: Counter[str] = Counter()
+        self._sent: Counter[tuple[str, int]] = Counter()
         in_udp = context.network.scenario.encapsulation.kind in outer.PORTS
         self._first, self._count = (_FIRST_PORT, (1 << 16) - _FIRST_PORT) if in_udp else (0, 1 << 8)
 
     def act(self, packet: Packet, where: str, now_ns: int) -> Sequence[Outcome]:
         """As `Acting.act`."""
-        step = self._sent[where] // self.spec.packets
-        self._sent[where] += 1
+        flows = (where, packet.entropy)
+        step = self._sent[flows] // self.spec.packets
+        self._sent[flows] += 1
         if step:
             self.touch(packet).entropy = self._first + (packet.entropy - self._first + step) % self._count
         return ((0, packet),)
