@@ -12,7 +12,7 @@ from nvgre_inspect.encapsulation.outer import PORTS
 from nvgre_inspect.encapsulation.policy import Encapsulation, Entry, Host, Policy, Subnet
 from nvgre_inspect.encapsulation.policy_file import dump, toml
 from nvgre_inspect.encapsulation.policy_keys import ADDRESS, ENCAPSULATION, HOST, SUBNET, TABLES, default
-from nvgre_inspect.model.toml_keys import Key
+from nvgre_inspect.model.toml_keys import Key, markdown_table
 
 _A, _B = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
 _MAC_A, _MAC_B = bytes.fromhex("0200c0000201"), bytes.fromhex("0200c0000202")
@@ -156,19 +156,11 @@ outer IPv4 packets never do: each host counts from 0.
 def markdown() -> str:
     """The text of docs/policy.md."""
     parts = [_HEAD, f"\n```toml\n{dump(EXAMPLE)}```\n"]
-    for table, (_, keys) in TABLES.items():
+    for table, (kind, keys) in TABLES.items():
         title = f"[{table}]" if table == "encapsulation" else f"[[{table}]]"
-        parts.append(f"\n## `{title}`\n\n{_TITLES[table]}\n\n| key | value | default | meaning |\n|---|---|---|---|\n")
-        parts.extend(_row(table, key) for key in keys)
+        parts.append(f"\n## `{title}`\n\n{_TITLES[table]}\n\n")
+        parts.append(markdown_table(kind, keys, toml))
     return "".join(parts) + _RULES
-
-
-def _row(table: str, key: Key) -> str:
-    without = default(table, key)
-    shown = "needed" if key.required else f"`{toml(without)}`" if without or without in (False, 0) else ""
-    unit = f", in {key.unit}" if key.unit else ""
-    kinds = f" Only for {', '.join(sorted(key.kinds))}." if key.kinds else ""
-    return f"| `{key.name}` | {key.value.rule}{unit} | {shown} | {key.meaning}{kinds} |\n"
 
 
 if __name__ == "__main__":

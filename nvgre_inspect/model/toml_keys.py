@@ -180,3 +180,21 @@ def read_table(
         for key in known.values()
         if key.name in table
     }
+
+
+def markdown_table(kind: type, keys: Iterable[Key], show: Callable[[Any], str]) -> str:
+    """A table of keys for a page of the documentation; `show` writes the defaults of `kind`, a dataclass, as TOML."""
+    rows = ["| key | value | default | meaning |\n|---|---|---|---|\n"]
+    for key in keys:
+        without = default(kind, key)
+        written = key.value.show or show
+        shown_default = "needed" if key.required else f"`{written(without)}`" if _worth_showing(without) else ""
+        unit = f", in {key.unit}" if key.unit else ""
+        kinds = f" Only for {', '.join(sorted(key.kinds))}." if key.kinds else ""
+        rows.append(f"| `{key.name}` | {key.value.rule}{unit} | {shown_default} | {key.meaning}{kinds} |\n")
+    return "".join(rows)
+
+
+def _worth_showing(without: object) -> bool:
+    """Not what is simply not there: an empty text, list or table."""
+    return bool(without) or (isinstance(without, bool | int | float) and without == 0)
