@@ -20,7 +20,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks import files, rewriting, tui
+from nvgre_inspect.capture.output import Output
+from nvgre_inspect.traffic import stamping
+from tests.benchmarks import replay, rewriting, tui
 from tests.benchmarks.process import TOOL, in_turn, run
 
 ROOT = Path(__file__).parents[2]
@@ -35,9 +37,7 @@ def capture(packets: int, flows: int = 5_000) -> Path:
     path = FOLDER / f"v2-{packets}-{flows}.pcap"
     if not path.exists():
         FOLDER.mkdir(exist_ok=True)
-        part = path.with_suffix(".part")
-        files.write(part, packets, flows)
-        part.rename(path)
+        stamping.write(Output(path), stamping.Profile(packets, flows))
     return path
 
 
@@ -193,6 +193,7 @@ def main() -> None:
         against_tshark(capture(4 * packets), 4 * packets, 1),
         python_loops(big, packets),
         rewriting.rows(big, capture(packets // 50), packets, packets // 50, times),
+        replay.rows(big, packets, times),
         tui.load(big, packets),
         memory([packets, 2 * packets, 4 * packets]),
         many_flows(packets),
