@@ -185,8 +185,10 @@ def read_table(
 def markdown_table(kind: type, keys: Iterable[Key], show: Callable[[Any], str]) -> str:
     """A table of keys for a page of the documentation; `show` writes the defaults of `kind`, a dataclass, as TOML."""
     rows = ["| key | value | default | meaning |\n|---|---|---|---|\n"]
+    names = {entry.name for entry in fields(kind)}
     for key in keys:
-        without = default(kind, key)
+        # Some keys become something else than a field: what is computed from them.
+        without = default(kind, key) if (key.field or key.name) in names else None
         written = key.value.show or show
         shown_default = "needed" if key.required else f"`{written(without)}`" if _worth_showing(without) else ""
         unit = f", in {key.unit}" if key.unit else ""

@@ -147,7 +147,7 @@ class FlowIDConstant(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowIDChanging(Fault):
-    """Flows change their FlowID in the middle: after every so many packets of a host."""
+    """Flows change their FlowID in the middle, after every so many of their packets."""
 
     KIND: ClassVar[str] = "flow-id-changing"
     STAGE: ClassVar[Stage] = "encapsulation"
@@ -168,9 +168,9 @@ class BadECMPMember(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration(Fault):
-    """A VM (`selection.vm`) moves to another host at `from_ns`; others learn it `stale_ns` later.
+    """A machine (`vm`) moves to another host; the other hosts learn it some time later.
 
-    It announces itself there with a gratuitous ARP if `announce` says so.
+    It announces itself there with a gratuitous ARP (IPv6: neighbour advertisement), if `announce` says so.
     """
 
     KIND: ClassVar[str] = "migration"
@@ -184,7 +184,7 @@ class Migration(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateMAC(Fault):
-    """Another VM of the tenant (`other`) sends with the MAC address of `selection.vm`."""
+    """Another machine of the tenant (`other`) sends with the MAC address of `vm`."""
 
     KIND: ClassVar[str] = "duplicate-mac"
     STAGE: ClassVar[Stage] = "vnic"
@@ -213,7 +213,7 @@ class Flood(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ARPUnanswered(Fault):
-    """ARP and neighbour solicitations for `selection.vm` stay without an answer."""
+    """ARP and neighbour solicitations for `vm` stay without an answer."""
 
     KIND: ClassVar[str] = "arp-unanswered"
     STAGE: ClassVar[Stage] = "vnic"
@@ -242,7 +242,7 @@ class GREFlags(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservedVSID(Fault):
-    """A host writes an identifier that RFC 7637 section 3.4 reserves; `delivered` as in WrongVSID."""
+    """A host writes an identifier that RFC 7637 section 3.4 reserves; `delivered` as in `wrong-vsid`."""
 
     KIND: ClassVar[str] = "reserved-vsid"
     STAGE: ClassVar[Stage] = "encapsulation"

@@ -70,9 +70,13 @@ BANDWIDTH = value_of('a rate per second as "10Gbit" (bit, kbit, Mbit, Gbit), or 
 def size(low: int = 0, high: int = _LARGEST_BYTES) -> Value:
     """Bytes."""
     return value_of(
-        f'bytes, from {low} to {high}: a whole number or a text as "64KiB" (B, kB, MB, GB, KiB, MiB, GiB)',
+        f'{low} to {_in_words(high)} bytes, as 1500 or "64KiB" (B, kB, MB, GB, KiB, MiB, GiB)',
         lambda given: _bytes(given, low, high),
     )
+
+
+def _in_words(number: int) -> str:
+    return show(number, _BYTES).strip('"') if number >= 1 << 20 else str(number)
 
 
 def _bytes(given: object, low: int, high: int) -> int:
