@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
+from textual.worker import Worker, WorkerCancelled
 
 from nvgre_inspect.actions import Context
 from nvgre_inspect.config import TIME_CHOICES, Config
@@ -129,8 +131,18 @@ class InspectApp(CommandedApp):
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """There is something new to show."""
+        is_first = self.snapshot is None
         self.snapshot = message.snapshot
         self.current.catch_up()
+        if is_first:
+            self.run_worker(self._drawn(list(self.workers)))
+
+    async def _drawn(self, workers: list[Worker[object]]) -> None:
+        """Tell the loader when the first Snapshot is on the screen, which these workers prepare."""
+        with suppress(WorkerCancelled):
+            await self.workers.wait_for_complete(workers)
+        # Behind what they posted to the screen.
+        self.current.call_later(self.current.call_after_refresh, self.loader.drawn)
 
     def on_loaded(self, message: Loaded) -> None:
         """All was read, or what could be."""

@@ -36,6 +36,9 @@ _PROGRESS_SECONDS = 0.1
 #: The first look: so many frames (0.1 s), of inputs of at least so many bytes. Smaller ones are read as fast.
 _FIRST_FRAMES = 1_000
 _FIRST_BYTES = 4_000_000
+#: Loading the kernels takes Python a second, and drawing would wait for it: so the first look is drawn before, unless
+#: the app takes longer than this to come up.
+_DRAWN_SECONDS = 2.0
 #: Tables that the first screen shows.
 _FIRST_TABLES = ("captures", "tenants", "tunnels", "timeline", "findings")
 
@@ -67,6 +70,7 @@ class Loader:
         self._tell: Tell | None = None
         self._held: list[Event] = []
         self._lock = threading.Lock()
+        self._drawn = threading.Event()
         self._cancelled = threading.Event()
         self._paused = threading.Event()
         self._thread = threading.Thread(target=self._work, name="nvgre-inspect-load", daemon=True)
@@ -88,6 +92,10 @@ class Loader:
                 tell(event)
             self._held.clear()
 
+    def drawn(self) -> None:
+        """The first Snapshot is on the screen."""
+        self._drawn.set()
+
     def detach(self) -> None:
         """Tell nobody any more; when this returns, nobody is being told."""
         with self._lock:
@@ -108,6 +116,7 @@ class Loader:
     def cancel(self) -> None:
         """Read no further; what was read stays."""
         self._cancelled.set()
+        self._drawn.set()
 
     def wait(self, seconds: float) -> bool:
         """Wait until the thread has ended; whether it has."""
@@ -135,6 +144,7 @@ class Loader:
             first = self._first_look()
             if first is not None:
                 self._say(first)
+                self._drawn.wait(_DRAWN_SECONDS)
             self._read()
         except (CaptureError, UsageError, OSError, MemoryError) as reason:
             error = reason
