@@ -34,7 +34,7 @@ _NS = 1_000_000_000
 def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("generate", help="synthetic tenants, into a capture", description=DESCRIPTION)
-    parser.add_argument("scenario", metavar="SCENARIO", help="a scenario file (TOML), - for stdin")
+    parser.add_argument("scenario", metavar="SCENARIO", nargs="?", help="a scenario file (TOML), - for stdin")
     group = parser.add_argument_group("output")
     group.add_argument(
         "-o", dest="output", metavar="OUT", type=nonempty, help="the capture to write (- is stdout), or the folder"
@@ -48,6 +48,11 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     group = parser.add_argument_group("playing")
     group.add_argument("--seed", metavar="N", type=_seed, help="another seed than the scenario's")
     group.add_argument("--check", action="store_true", help="only say whether the scenario can be played")
+    group.add_argument(
+        "--bench-profile",
+        metavar="PACKETS[,FLOWS[,VSIDS]]",
+        help="instead of a scenario: so many packets of healthy TCP, stamped from templates, into a pcap",
+    )
     group.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary on stderr")
     parser.set_defaults(run=run)
 
@@ -60,15 +65,53 @@ def _seed(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play the scenario, write, and say what was written."""
+    if (arguments.scenario is None) == (arguments.bench_profile is None):
+        raise CommandError("nvgre-inspect generate: what? SCENARIO or --bench-profile is needed, one of them", USAGE)
+    if arguments.bench_profile is not None:
+        return _stamp(arguments)
     scenario = _load(arguments)
     if arguments.check:
         print(f"{escape(arguments.scenario)}: {_size(scenario)}")
         return DONE
-    if arguments.output is None:
-        raise CommandError("nvgre-inspect generate: where to? -o OUT is missing (--check only checks)", USAGE)
+    _check_output(arguments)
     if arguments.output == arguments.truth == "-":
         raise CommandError("nvgre-inspect generate: only one of -o and --truth can be standard output", USAGE)
     _play(arguments, scenario)
+    return DONE
+
+
+def _check_output(arguments: argparse.Namespace) -> None:
+    if arguments.output is None:
+        raise CommandError("nvgre-inspect generate: where to? -o OUT is missing", USAGE)
+    if arguments.output == "-" and terminal.is_terminal(sys.stdout):
+        raise CommandError("nvgre-inspect generate: a capture is binary: use -o FILE, or redirect the output", USAGE)
+
+
+def _stamp(arguments: argparse.Namespace) -> int:
+    """Write a capture of a given size (`traffic.stamping`)."""
+    from nvgre_inspect.capture.output import Output
+    from nvgre_inspect.traffic.stamping import Profile, ProfileError, write
+
+    for name in ("truth", "split_by", "check"):
+        if getattr(arguments, name):
+            option = name.replace("_", "-")
+            raise CommandError(f"nvgre-inspect generate: --{option} is for scenarios, not for --bench-profile", USAGE)
+    _check_output(arguments)
+    if arguments.format == "pcapng" or arguments.output.endswith(".pcapng"):
+        raise CommandError("nvgre-inspect generate: --bench-profile writes pcap only", USAGE)
+    try:
+        profile = Profile.parse(arguments.bench_profile, arguments.seed or 0)
+    except ProfileError as error:
+        raise CommandError(f"nvgre-inspect generate: --bench-profile: {error}", USAGE) from None
+    begun = time.monotonic()
+    with analysis.explained():
+        write(Output(arguments.output, force=arguments.force), profile)
+    if not arguments.quiet:
+        seconds = time.monotonic() - begun
+        analysis.say(
+            f"{counted(profile.packets, 'packet')} of {counted(profile.flows, 'flow')} in "
+            f"{counted(profile.vsids, 'tenant')}, in {duration(seconds)}"
+        )
     return DONE
 
 
@@ -126,8 +169,6 @@ def _captures(arguments: argparse.Namespace, scenario: Scenario) -> AbstractCont
             "--split-by point",
             USAGE,
         )
-    if arguments.output == "-" and terminal.is_terminal(sys.stdout):
-        raise CommandError("nvgre-inspect generate: a capture is binary: use -o FILE, or redirect the output", USAGE)
     return OneFile(arguments.output, scenario, form=form, force=arguments.force, inputs=inputs)
 
 
