@@ -61,7 +61,7 @@ def test_decap_of_chosen_packets(run, overlapping, tmp_path):
     assert done.err.splitlines()[1].startswith("  260 left out: not selected by the filter (not-selected): 2, 4, 6, 8,")
     assert done.err.splitlines()[1].endswith(" and 240 more")
     kept = run("decap", overlapping, "-o", tmp_path / "kept", "-Y", "vsid == 5001", "--keep-others")
-    assert kept.err.splitlines()[0] == "520 packets in, 520 out, of these 260 as they were"
+    assert kept.err.splitlines()[0] == "520 packets in, 520 out, of these 260 kept as they are"
     assert len(frames(tmp_path / "kept")) == 520
 
 
