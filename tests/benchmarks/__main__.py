@@ -37,7 +37,9 @@ def capture(packets: int, flows: int = 5_000) -> Path:
     path = FOLDER / f"v2-{packets}-{flows}.pcap"
     if not path.exists():
         FOLDER.mkdir(exist_ok=True)
-        stamping.write(Output(path), stamping.Profile(packets, flows))
+        output = Output(path)
+        stamping.write(output, stamping.Profile(packets, flows))
+        output.commit()
     return path
 
 
