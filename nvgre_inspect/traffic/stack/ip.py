@@ -2,10 +2,11 @@
 
 A `Route` is the way from a machine to one address for one use (a connection, a socket's peer): everything of Ethernet
 and IP header that stays the same is computed once. IPv4 packets have an identification each, counted per route, and DF
-set, as those of today's systems do; the checksum follows from the header's constant part. Where DF is not set, what is
-longer than the MTU is fragmented.
+set, as those of today's systems do; the checksum follows from the header's constant part. Where a route is made without
+`df`, what is longer than the MTU is fragmented.
 
-Limits: no IP options and no IPv6 extension headers are sent; with them received, a packet is not for this stack.
+Limits: no IP options, and of IPv6 extension headers only the fragment header; with others received, a packet is not for
+this stack.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _FRAGMENT = _MF | 0x1FFF
 #: Header lengths.
 IP4_LEN, IP6_LEN = 20, 40
 _PLAIN = 0x45
+#: IPv6 fragment header: next header, reserved, offset in bytes and the bit "more", identification.
+_FRAGMENT6 = struct.Struct(">BBHI")
+FRAGMENT_LEN = _FRAGMENT6.size
 #: ECN codepoints (RFC 3168), in the lowest two bits of the type of service.
 ECT0, CE, ECN_MASK = 0b10, 0b11, 0b11
 
@@ -78,13 +82,13 @@ class Route:
         self._ident = ident
         if len(dst) == 4:
             self.header_len = IP4_LEN
-            self._df = _DF if df else 0
+            self._df = df
             self._kind = mac + _TYPE_IP4 + bytes((_PLAIN,))
             self._tail = ttl << 8 | protocol
             self._sum = (_PLAIN << 8) + self._tail + checksum.partial(self._addresses)
         else:
             self.header_len = IP6_LEN
-            self._df = _DF
+            self._df = df
             self._kind = mac + _TYPE_IP6
             self._tail = protocol << 8 | ttl
             self._sum = 0
@@ -93,16 +97,28 @@ class Route:
         """The Ethernet frame to `mac` with `body` in one IP packet."""
         tos = self._tos | ecn
         if self.header_len == IP6_LEN:
-            start = self._kind + struct.pack(">HH", 0x6000 | tos << 4, 0)
-            return _V6.pack(mac, start, len(body), self._tail, self._addresses) + body
-        return self._packet4(mac, body, self._next_ident(), self._df, tos)
+            return self._packet6(mac, body, self._tail, tos)
+        return self._packet4(mac, body, self._next_ident(), _DF if self._df else 0, tos)
 
     def frames(self, mac: bytes, body: bytes, mtu: int) -> list[bytes]:
-        """The same as fragments, where it is longer than `mtu` and may be fragmented (IPv4 without DF)."""
+        """The same as fragments, where it is longer than `mtu` and may be fragmented (RFC 791, RFC 8200 section 4.5)."""
         if len(body) + self.header_len <= mtu or self._df:
             return [self.frame(mac, body)]
-        step = (mtu - IP4_LEN) & ~7
         ident = self._next_ident()
+        if self.header_len == IP6_LEN:
+            step = (mtu - IP6_LEN - FRAGMENT_LEN) & ~7
+            tail = offsets.IPPROTO_FRAGMENT << 8 | self._tail & 0xFF
+            return [
+                self._packet6(
+                    mac,
+                    _FRAGMENT6.pack(self._tail >> 8, 0, start | (start + step < len(body)), ident)
+                    + body[start : start + step],
+                    tail,
+                    self._tos,
+                )
+                for start in range(0, len(body), step)
+            ]
+        step = (mtu - IP4_LEN) & ~7
         return [
             self._packet4(
                 mac,
@@ -120,6 +136,10 @@ class Route:
         self._ident = ident + 1 if ident < 0xFFFF else 1
         return ident
 
+    def _packet6(self, mac: bytes, body: bytes, tail: int, tos: int) -> bytes:
+        start = self._kind + struct.pack(">HH", 0x6000 | tos << 4, 0)
+        return _V6.pack(mac, start, len(body), tail, self._addresses) + body
+
     def _packet4(self, mac: bytes, body: bytes, ident: int, fragment: int, tos: int) -> bytes:
         length = IP4_LEN + len(body)
         check = checksum.field(self._sum + tos + length + ident + fragment)
@@ -127,18 +147,31 @@ class Route:
         return _V4.pack(mac, start, length, ident, fragment, self._tail, check, self._addresses) + body
 
 
-def parse4(frame: bytes) -> tuple[Datagram, int, int] | None:
-    """The IPv4 packet in an Ethernet frame, its identification and its flags and fragment offset; None: not sound."""
+class Part(NamedTuple):
+    """A fragment of a packet."""
+
+    datagram: Datagram
+    ident: int
+    #: Bytes before it, and whether more follow.
+    offset: int
+    more: bool
+
+
+def parse4(frame: bytes) -> Datagram | Part | None:
+    """The IPv4 packet in an Ethernet frame; None: not sound."""
     if len(frame) < offsets.ETH_LEN + IP4_LEN or frame[14] != _PLAIN:
         return None
     end = offsets.ETH_LEN + (frame[16] << 8 | frame[17])
     if not offsets.ETH_LEN + IP4_LEN <= end <= len(frame) or checksum.partial(frame[14:34]):
         return None
     datagram = Datagram(frame[26:30], frame[30:34], frame[23], frame[15], frame[34:end], frame[14:end])
-    return datagram, frame[18] << 8 | frame[19], (frame[20] << 8 | frame[21]) & _FRAGMENT
+    fragment = (frame[20] << 8 | frame[21]) & _FRAGMENT
+    if not fragment:
+        return datagram
+    return Part(datagram, frame[18] << 8 | frame[19], (fragment & ~_MF) << 3, fragment >= _MF)
 
 
-def parse6(frame: bytes) -> Datagram | None:
+def parse6(frame: bytes) -> Datagram | Part | None:
     """The IPv6 packet in an Ethernet frame; None: not sound."""
     if len(frame) < offsets.ETH_LEN + IP6_LEN or frame[14] >> 4 != 6:
         return None
@@ -146,4 +179,11 @@ def parse6(frame: bytes) -> Datagram | None:
     if end > len(frame):
         return None
     tos = (frame[14] << 4 | frame[15] >> 4) & 0xFF
-    return Datagram(frame[22:38], frame[38:54], frame[20], tos, frame[54:end], frame[14:end])
+    datagram = Datagram(frame[22:38], frame[38:54], frame[20], tos, frame[54:end], frame[14:end])
+    if datagram.protocol != offsets.IPPROTO_FRAGMENT:
+        return datagram
+    if len(datagram.body) < FRAGMENT_LEN:
+        return None
+    protocol, _, place, ident = _FRAGMENT6.unpack_from(datagram.body)
+    whole = datagram._replace(protocol=protocol, body=datagram.body[FRAGMENT_LEN:])
+    return Part(whole, ident, place & ~7, bool(place & 1))

@@ -1,4 +1,4 @@
-"""Fragments of IPv4 packets, put together again (RFC 791 section 3.2), for machines that get longer ones than the MTU.
+"""Fragments of IP packets, put together again (RFC 791 section 3.2, RFC 8200 section 4.5).
 
 A packet that is not complete after 30 seconds is given up, as Linux does.
 """
@@ -6,11 +6,9 @@ A packet that is not complete after 30 seconds is given up, as Linux does.
 from __future__ import annotations
 
 from nvgre_inspect.traffic.simulator import Simulator
-from nvgre_inspect.traffic.stack.ip import Datagram
+from nvgre_inspect.traffic.stack.ip import Datagram, Part
 
 _TIMEOUT_NS = 30_000_000_000
-_MORE = 0x2000
-_OFFSET = 0x1FFF
 _Key = tuple[bytes, bytes, int, int]
 
 
@@ -23,17 +21,17 @@ class Reassembly:
         self._parts: dict[_Key, dict[int, Datagram]] = {}
         self._totals: dict[_Key, int] = {}
 
-    def add(self, part: Datagram, ident: int, fragment: int) -> Datagram | None:
-        """A fragment came (`fragment`: flags and offset as in the header); the packet, if it is complete now."""
-        key = (part.src, part.dst, part.protocol, ident)
+    def add(self, fragment: Part) -> Datagram | None:
+        """A fragment came; the packet, if it is complete now."""
+        part = fragment.datagram
+        key = (part.src, part.dst, part.protocol, fragment.ident)
         parts = self._parts.get(key)
         if parts is None:
             parts = self._parts[key] = {}
             self._simulator.after(_TIMEOUT_NS, self._give_up, key, parts)
-        offset = (fragment & _OFFSET) * 8
-        parts[offset] = part
-        if not fragment & _MORE:
-            self._totals[key] = offset + len(part.body)
+        parts[fragment.offset] = part
+        if not fragment.more:
+            self._totals[key] = fragment.offset + len(part.body)
         body = b""
         while (next_part := parts.get(len(body))) is not None and next_part.body:
             body += next_part.body

@@ -1,17 +1,20 @@
 """Machine: a virtual machine as the network sees it: addresses, and the protocols that it speaks on its vNIC.
 
-    machine = Machine(vnic, simulator, random, conversations, mtu=1458)
-    machine.tcp.connect(address, 80, application)
+    vms = machines(network)
+    vms[5001, "web"].tcp.connect(address, 80, application)
 
 Everything that it may send to is in its own subnet: there are no routers.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 from functools import partial
 
 from dissectors import offsets
+from nvgre_inspect.traffic.mapping import inner_mtu
+from nvgre_inspect.traffic.network import Network
 from nvgre_inspect.traffic.packet import Segment
 from nvgre_inspect.traffic.randomness import below
 from nvgre_inspect.traffic.simulator import Simulator
@@ -162,28 +165,29 @@ class Machine:
         if frame[:6] not in self._macs or len(frame) <= offsets.ETH_LEN:
             return
         kind = frame[12] << 8 | frame[13]
-        if kind == _IP4:
-            self._receive4(frame)
-        elif kind == _IP6:
-            datagram = ip.parse6(frame)
-            if datagram is not None and datagram.dst in self._addresses:
-                self._dispatch(datagram)
-        elif kind == _ARP and self.ip4 is not None:
-            self.arp.receive(frame)
-
-    def _receive4(self, frame: bytes) -> None:
-        found = ip.parse4(frame)
-        if found is None or found[0].dst not in self._addresses:
+        if kind == _ARP:
+            if self.ip4 is not None:
+                self.arp.receive(frame)
             return
-        datagram, ident, fragment = found
-        if fragment:
-            whole = self._reassembly.add(datagram, ident, fragment)
-            if whole is None:
-                return
-            datagram = whole
-        self._dispatch(datagram)
+        found = ip.parse4(frame) if kind == _IP4 else ip.parse6(frame) if kind == _IP6 else None
+        if isinstance(found, ip.Part) and found.datagram.dst in self._addresses:
+            found = self._reassembly.add(found)
+        if isinstance(found, ip.Datagram) and found.dst in self._addresses:
+            receive = self._protocols.get(found.protocol)
+            if receive is not None:
+                receive(found)
 
-    def _dispatch(self, datagram: ip.Datagram) -> None:
-        receive = self._protocols.get(datagram.protocol)
-        if receive is not None:
-            receive(datagram)
+
+def machines(network: Network) -> dict[tuple[int, str], Machine]:
+    """A machine behind every vNIC of the network, by VSID and name, in the order of the scenario."""
+    numbers = itertools.count(1)
+    made: dict[tuple[int, str], Machine] = {}
+    for tenant in network.scenario.tenants:
+        # Tenants may have equal addresses, but have no connections with each other.
+        conversations = Conversations(numbers)
+        mtu = inner_mtu(network.scenario, tenant)
+        for spec in tenant.vms:
+            stream = network.streams.named(f"tenant/{tenant.vsid}/vm/{spec.name}")
+            vnic = network.vnics[tenant.vsid, spec.name]
+            made[tenant.vsid, spec.name] = Machine(vnic, network.simulator, stream, conversations, mtu)
+    return made

@@ -1,1 +1,1 @@
-"""What machines of a tenant do: one module for each kind of workload; `populate` starts all of a scenario's."""
+"""What machines of a tenant do: one module for each kind of workload; `start` starts all of a scenario's."""

@@ -1,19 +1,16 @@
-"""The machines of a scenario, and what they do: everything on top of the network.
+"""Start: the workloads of a scenario, on its machines.
 
-machines = populate(network)
-network.simulator.run(scenario.duration_ns)
+vms = machines(network)
+start(network, vms)
 """
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping
 from typing import Any
 
 from nvgre_inspect.traffic import workload_specs
-from nvgre_inspect.traffic.mapping import inner_mtu
 from nvgre_inspect.traffic.network import Network
-from nvgre_inspect.traffic.scenario import Tenant
-from nvgre_inspect.traffic.stack.conversations import Conversations
 from nvgre_inspect.traffic.stack.vm import Machine
 from nvgre_inspect.traffic.workload_specs import Workload
 from nvgre_inspect.traffic.workloads.arp import RunningARP
@@ -43,22 +40,10 @@ RUNNING: dict[type[Workload], type[Running[Any]]] = {
 }
 
 
-def populate(network: Network) -> dict[tuple[int, str], Machine]:
-    """Put a machine behind every vNIC and start all workloads; answers the machines by VSID and name."""
-    numbers = itertools.count(1)
-    machines: dict[tuple[int, str], Machine] = {}
+def start(network: Network, vms: Mapping[tuple[int, str], Machine]) -> None:
+    """Start all workloads on the machines `vms`, which are named by VSID and name."""
     for tenant in network.scenario.tenants:
-        # Tenants have equal addresses, but no connections with each other.
-        conversations = Conversations(numbers)
-        own = {vm.name: _machine(network, tenant, vm.name, conversations) for vm in tenant.vms}
-        machines |= {(tenant.vsid, name): machine for name, machine in own.items()}
+        own = {vm.name: vms[tenant.vsid, vm.name] for vm in tenant.vms}
         site = Site(network.simulator, network.streams, tenant.vsid, own)
         for spec in tenant.workloads:
             RUNNING[type(spec)](spec, site).start()
-    return machines
-
-
-def _machine(network: Network, tenant: Tenant, name: str, conversations: Conversations) -> Machine:
-    stream = network.streams.named(f"tenant/{tenant.vsid}/vm/{name}")
-    mtu = inner_mtu(network.scenario, tenant)
-    return Machine(network.vnics[tenant.vsid, name], network.simulator, stream, conversations, mtu)
