@@ -1,8 +1,6 @@
 """Stamping: captures of millions of packets in constant memory, for `generate --bench-profile` and `make bench`.
 
-    output = Output("bench.pcap")
-    write(output, Profile(packets=1_000_000, flows=5_000, vsids=64))
-    output.commit()
+    write(Output("bench.pcap"), Profile(packets=1_000_000, flows=5_000, vsids=64))
 
 NVGRE over IPv4 between 16 hosts: healthy TCP connections (`conversations`) of tenants that all use the same addresses
 and ports, interleaved packet by packet. Headers are a matrix of bytes with a row per packet, whose columns are filled
@@ -80,9 +78,14 @@ class Profile(NamedTuple):
 
 
 def write(output: Output, profile: Profile) -> None:
-    """Write the capture (pcap, nanoseconds); to commit it is left to the caller. CaptureError where that fails."""
-    for piece in pieces(profile.check()):
-        output.write(piece.data)
+    """Write the capture (pcap, nanoseconds) and commit the output, or discard it. CaptureError where that fails."""
+    try:
+        for piece in pieces(profile.check()):
+            output.write(piece.data)
+    except BaseException:
+        output.discard()
+        raise
+    output.commit()
 
 
 def pieces(profile: Profile) -> Iterator[Bytes]:

@@ -37,9 +37,7 @@ def capture(packets: int, flows: int = 5_000) -> Path:
     path = FOLDER / f"v2-{packets}-{flows}.pcap"
     if not path.exists():
         FOLDER.mkdir(exist_ok=True)
-        output = Output(path)
-        stamping.write(output, stamping.Profile(packets, flows))
-        output.commit()
+        stamping.write(Output(path), stamping.Profile(packets, flows))
     return path
 
 
