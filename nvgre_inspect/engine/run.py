@@ -1,7 +1,7 @@
 """Engine: batches in, States out. Chooses the reference or the kernels, and uses two cores for the latter.
 
 Small inputs go through `reference/`, which needs no numba: importing that and loading compiled kernels costs
-about a second, compiling them for the first time about twenty. What small means is decided on the first frames,
+about half a second, compiling them for the first time about fifteen. What small means is decided on the first frames,
 before anything is accounted, so that one engine does all of an input.
 
 With the kernels a thread reads and decodes while the caller's thread accounts. Decoding is stateless and takes
@@ -105,7 +105,7 @@ class Engine:
         choose: Choose | None = None,
         on_compile: Callable[[], None] | None = None,
     ) -> None:
-        """`choose` narrows what is counted; `on_compile` is called before a first compilation (20 s)."""
+        """`choose` narrows what is counted; `on_compile` is called before a first compilation (15 s)."""
         self._decode_options = decode or DecodeOptions()
         self._account_options = account or AccountOptions()
         self._which = which
