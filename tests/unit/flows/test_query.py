@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import nvgre_inspect
+from nvgre_inspect.flows import query
 from nvgre_inspect.flows.filter import FilterError, compile_filter
 from nvgre_inspect.flows.filter.narrowing import narrowed
 from nvgre_inspect.flows.order import order
@@ -86,6 +87,13 @@ def test_a_scope_and_a_filter_both_narrow(view):
         assert found.belonging == len(within)
         assert found.positions.tolist() == [row for row in within if view.flows["protocol"].iloc[row] == "tcp"]
         assert len(found) == len(found.positions)
+
+
+def test_a_large_table_is_tested_part_by_part(view, monkeypatch):
+    chosen = compile_filter("tcp || ip.addr == 10.0.0.0/8", table="flows")
+    whole = find(view, Query("flows", filter=chosen)).positions
+    monkeypatch.setattr(query, "_PART", 3)
+    assert find(view, Query("flows", filter=chosen)).positions.tolist() == whole.tolist()
 
 
 def sort_key(value, kind):
