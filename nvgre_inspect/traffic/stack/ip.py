@@ -43,8 +43,13 @@ class Datagram(NamedTuple):
     tos: int
     #: Its payload, complete.
     body: bytes
-    #: The packet itself, as ICMP errors quote it.
-    packet: bytes
+    #: The frame that it came in.
+    frame: bytes
+
+    @property
+    def packet(self) -> bytes:
+        """The packet itself, as ICMP errors quote it (of a fragmented one its last fragment)."""
+        return self.frame[offsets.ETH_LEN :]
 
     @property
     def pseudo(self) -> int:
@@ -101,7 +106,7 @@ class Route:
         return self._packet4(mac, body, self._next_ident(), _DF if self._df else 0, tos)
 
     def frames(self, mac: bytes, body: bytes, mtu: int) -> list[bytes]:
-        """The same as fragments, where it is longer than `mtu` and may be fragmented (RFC 791, RFC 8200 section 4.5)."""
+        """The same as fragments, where it is longer than `mtu` and may be (RFC 791, RFC 8200 section 4.5)."""
         if len(body) + self.header_len <= mtu or self._df:
             return [self.frame(mac, body)]
         ident = self._next_ident()
@@ -164,7 +169,7 @@ def parse4(frame: bytes) -> Datagram | Part | None:
     end = offsets.ETH_LEN + (frame[16] << 8 | frame[17])
     if not offsets.ETH_LEN + IP4_LEN <= end <= len(frame) or checksum.partial(frame[14:34]):
         return None
-    datagram = Datagram(frame[26:30], frame[30:34], frame[23], frame[15], frame[34:end], frame[14:end])
+    datagram = Datagram(frame[26:30], frame[30:34], frame[23], frame[15], frame[34:end], frame)
     fragment = (frame[20] << 8 | frame[21]) & _FRAGMENT
     if not fragment:
         return datagram
@@ -179,7 +184,7 @@ def parse6(frame: bytes) -> Datagram | Part | None:
     if end > len(frame):
         return None
     tos = (frame[14] << 4 | frame[15] >> 4) & 0xFF
-    datagram = Datagram(frame[22:38], frame[38:54], frame[20], tos, frame[54:end], frame[14:end])
+    datagram = Datagram(frame[22:38], frame[38:54], frame[20], tos, frame[54:end], frame)
     if datagram.protocol != offsets.IPPROTO_FRAGMENT:
         return datagram
     if len(datagram.body) < FRAGMENT_LEN:

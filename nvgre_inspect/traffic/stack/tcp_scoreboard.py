@@ -8,7 +8,7 @@ Without SACK the same entries serve NewReno: only what a sender declares lost is
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 #: Duplicate acknowledgements, or segments SACKed above, after which a segment counts as lost.
 DUPLICATES = 3
@@ -41,32 +41,26 @@ class Sent:
 class Scoreboard:
     """Segments in the order of their places."""
 
-    __slots__ = ("_segments", "_waiting", "highest_sacked", "pipe")
+    __slots__ = ("_waiting", "highest_sacked", "pipe", "segments")
 
     def __init__(self) -> None:
-        self._segments: deque[Sent] = deque()
+        #: What is not yet acknowledged; to be changed here only.
+        self.segments: deque[Sent] = deque()
         self.pipe = 0
         #: Behind the highest byte that was SACKed.
         self.highest_sacked = 0
         #: Segments that are lost and not sent again.
         self._waiting = 0
 
-    def __bool__(self) -> bool:
-        """Whether anything is not yet acknowledged."""
-        return bool(self._segments)
-
-    def __iter__(self) -> Iterator[Sent]:
-        return iter(self._segments)
-
     @property
     def first(self) -> Sent:
         """The oldest."""
-        return self._segments[0]
+        return self.segments[0]
 
     def sent(self, start: int, end: int, now_ns: int) -> Sent:
         """Something new was sent."""
         segment = Sent(start, end, now_ns)
-        self._segments.append(segment)
+        self.segments.append(segment)
         self.pipe += end - start
         return segment
 
@@ -85,14 +79,14 @@ class Scoreboard:
         None as time: one of them was sent more than once (Karn's algorithm), or SACKed before.
         """
         count, sent_ns, clear = 0, None, True
-        while self._segments and self._segments[0].end <= ack:
-            segment = self._segments.popleft()
+        while self.segments and self.segments[0].end <= ack:
+            segment = self.segments.popleft()
             self._forget(segment)
             count += 1
             clear = clear and segment.times == 1 and not segment.sacked
             sent_ns = segment.sent_ns
-        if self._segments and self._segments[0].start < ack:
-            segment = self._segments[0]
+        if self.segments and self.segments[0].start < ack:
+            segment = self.segments[0]
             before = segment.in_pipe
             segment.start = ack
             self.pipe += segment.in_pipe - before
@@ -102,7 +96,7 @@ class Scoreboard:
         """The peer has these, too: how many bytes are new, and when the last of them was sent that was sent once."""
         found, sent_ns = 0, None
         for first, end in blocks:
-            for segment in self._segments:
+            for segment in self.segments:
                 if segment.start >= end:
                     break
                 if segment.start >= first and segment.end <= end and not segment.sacked:
@@ -117,7 +111,7 @@ class Scoreboard:
     def find_lost(self, mss: int) -> None:
         """Segments with so much SACKed above them that they must be lost (RFC 6675, IsLost)."""
         segments, size = 0, 0
-        for segment in reversed(self._segments):
+        for segment in reversed(self.segments):
             if segment.sacked:
                 segments += 1
                 size += segment.size
@@ -136,18 +130,18 @@ class Scoreboard:
 
     def all_lost(self) -> None:
         """Nothing that the peer has not SACKed is believed to be in the network any more (RFC 6675 section 5.1)."""
-        for segment in self._segments:
+        for segment in self.segments:
             self.declare_lost(segment, again=True)
 
     def next_lost(self) -> Sent | None:
         """The first segment that is lost and not sent again."""
         if not self._waiting:
             return None
-        return next((segment for segment in self._segments if segment.lost and not segment.resent), None)
+        return next((segment for segment in self.segments if segment.lost and not segment.resent), None)
 
     def next_hole(self) -> Sent | None:
         """The first segment below something SACKed that is neither lost nor sent again (RFC 6675, NextSeg 3)."""
-        for segment in self._segments:
+        for segment in self.segments:
             if segment.end > self.highest_sacked:
                 return None
             if not (segment.sacked or segment.lost or segment.resent):
@@ -156,7 +150,7 @@ class Scoreboard:
 
     def last_hole(self) -> Sent | None:
         """The last segment that is not SACKed (RFC 6675, NextSeg 4)."""
-        return next((segment for segment in reversed(self._segments) if not segment.sacked), None)
+        return next((segment for segment in reversed(self.segments) if not segment.sacked), None)
 
     def split(self, segment: Sent, place: int) -> None:
         """Make two of a segment, the second from `place` on: for what no longer fits."""
@@ -164,7 +158,7 @@ class Scoreboard:
         rest.sacked, rest.lost, rest.resent, rest.times = segment.sacked, segment.lost, segment.resent, segment.times
         segment.end = place
         self._waiting += segment.lost and not segment.resent
-        self._segments.insert(self._segments.index(segment) + 1, rest)
+        self.segments.insert(self.segments.index(segment) + 1, rest)
 
     def _forget(self, segment: Sent) -> None:
         """Leave a segment out of what is counted."""

@@ -118,19 +118,19 @@ class Sender:
                 self.rtt.measured(self._simulator.now_ns - sent_ns)
         if ack > self.una:
             self._advanced(ack)
-        elif self.board and (newly if self.sack else bare and window == self.window):
+        elif self.board.segments and (newly if self.sack else bare and window == self.window):
             self._duplicates += 1
         # else it is no duplicate (RFC 5681 section 2, RFC 6675 section 2).
         self.window = window
         self._edge = max(self._edge, self.una + window)
-        if not self.board:
+        if not self.board.segments:
             # Whoever answers probes is alive.
             self._timeouts = 0
         if newly:
             self.board.find_lost(self.mss)
         if (
             self.phase is Phase.OPEN
-            and self.board
+            and self.board.segments
             and (self._duplicates >= DUPLICATES or (self.sack and self.board.first.lost))
         ):
             self._recover_fast()
@@ -155,13 +155,13 @@ class Sender:
             if not self.sack:
                 # A partial acknowledgement: the next hole begins here (RFC 6582 section 3.2, step 3).
                 self._duplicates = max(0, self._duplicates - max(count - 1, 0))
-                if self.board:
+                if self.board.segments:
                     self.board.declare_lost(self.board.first)
         else:
             self._duplicates = 0
             if was_limited or self.phase is Phase.LOSS:
                 self._grow(acked)
-        if self.board:
+        if self.board.segments:
             self._timer.start(self.rtt.timeout_ns)
         else:
             self._timer.stop()
@@ -196,12 +196,13 @@ class Sender:
     # --- sending --------------------------------------------------------------------------------------------
     def push(self) -> None:
         """Send what may be sent."""
-        if not self.mss:
+        outstanding = self.board.segments
+        if not self.mss or not (outstanding or self._waits()):
             return
-        if not self.board and self._simulator.now_ns - self._last_sent_ns > self.rtt.timeout_ns:
+        if not outstanding and self._simulator.now_ns - self._last_sent_ns > self.rtt.timeout_ns:
             # RFC 5681 section 4.1: restart after idle.
             self.cwnd = min(self.cwnd, self._options.initial_window * self.mss)
-        while self._room() >= self.mss or not self.board:
+        while not outstanding or self._room() >= self.mss:
             segment = self.board.next_lost()
             if segment is not None:
                 self._resend(segment)
@@ -210,7 +211,7 @@ class Sender:
                 break
         else:
             self._limited = True
-        if not self.board and self._waits() and not self._timer.running:
+        if not outstanding and self._waits() and not self._timer.running:
             self._probes = 0
             self._timer.start(self.rtt.timeout_ns)
 
@@ -232,12 +233,12 @@ class Sender:
         if self.next + size > self._edge:
             size = self._edge - self.next
             # Silly window syndrome (RFC 9293 section 3.8.6.2.1): a small piece only if nothing is under way.
-            if size <= 0 or self.board:
+            if size <= 0 or self.board.segments:
                 return False
         end = self.next + size
         if self.closing and end == self.end:
             end += 1
-        if not self.board:
+        if not self.board.segments:
             # It may still run for probes.
             self._timer.stop()
         # The byte of a probe was not sent for good: nothing here was sent before.
@@ -281,7 +282,7 @@ class Sender:
         if self._timeouts >= self._options.retries:
             self._give_up()
             return
-        if not self.board:
+        if not self.board.segments:
             self._probe()
             return
         if not self._timeouts:
@@ -314,7 +315,7 @@ class Sender:
         if mss >= self.mss:
             return
         self.mss = mss
-        for segment in list(self.board):
+        for segment in list(self.board.segments):
             if segment.size > mss + (segment.end > self.end):
                 self.board.declare_lost(segment, again=True)
         self.push()
