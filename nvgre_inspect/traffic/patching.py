@@ -45,14 +45,13 @@ class Patch:
         return self._put(rows, at, size, old, (old + step % (1 << 8 * size)) & ((1 << 8 * size) - 1))
 
     def add_vsid(self, key: Ints, step: int, mask: Bools) -> Ints:
-        """Add to the VSID of an NVGRE key; a tenant's VSID stays one (RFC 7637 section 3.2)."""
+        """Add to the VSID of an NVGRE key, round among those of tenants; reserved ones (RFC 7637 section 3.2) stay."""
         rows = self._within(key, 3, mask)
         old = self._numbers(rows, key, 3)
         low, high = offsets.NVGRE_MIN_VSID, offsets.NVGRE_VENDOR_VSID
-        count = high - low
         ours = (old >= low) & (old < high)
-        new = np.where(ours, low + (old - low + step % count) % count, (old + step % (1 << 24)) & 0xFFFFFF)
-        return self._put(rows, key, 3, old, new)
+        rows, old = rows[ours], old[ours]
+        return self._put(rows, key, 3, old, low + (old - low + step) % (high - low))
 
     def add_mac(self, at: Ints, step: int, mask: Bools) -> Ints:
         """Add to the lower 40 bits of MAC addresses that are a host's: the first byte says what kind they are."""

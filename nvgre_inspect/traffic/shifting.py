@@ -7,7 +7,7 @@ A right checksum is right afterwards and a wrong one as wrong as before: what ch
 frames of a batch at once.
 
 - `vsid`: NVGRE's VSID, other GRE keys, the VNI of VXLAN and Geneve, of the tenant's layer. It goes round within its
-  field; a VSID within those that RFC 7637 leaves to tenants (0x001000 to 0xFFFFFE).
+  field; a VSID within those that RFC 7637 leaves to tenants (0x001000 to 0xFFFFFE), and others stay.
 - `pa`: the addresses of the IP header around that layer, of frames in tunnels.
 - `mac`, `ca`: of the tenant's own frame; of frames outside tunnels their own. ARP and IPv6 neighbour solicitations and
   advertisements follow, with their solicited-node groups.
