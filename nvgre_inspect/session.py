@@ -210,10 +210,10 @@ class Session:
 
     def _pick(self) -> None:
         """Ask tshark which frames are to be counted, if that is its choice and it was not asked yet."""
-        if self._tshark_pick is not None and not self._tshark_pick.is_known:
-            self._tshark_pick.ask(
-                self._unpicked, self._decode_options, self.decoder, lambda: self.interfaces, self._report
-            )
+        pick = self._tshark_pick
+        if pick is not None and not pick.is_known:
+            with _tshark_needed():
+                pick.ask(self._unpicked, self._decode_options, self.decoder, lambda: self.interfaces, self._report)
 
     def _unpicked(self) -> Iterator[Selected]:
         """All frames that the other options choose."""
