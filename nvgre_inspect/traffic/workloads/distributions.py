@@ -12,12 +12,16 @@ from collections.abc import Callable
 from nvgre_inspect.traffic.randomness import below
 from nvgre_inspect.traffic.workload_specs import Distribution
 
+#: Where there is no other bound: tails must not become numbers that nothing else can hold.
+_MOST = 1 << 62
+_LARGEST_EXPONENT = 60.0
+
 
 def draw(distribution: Distribution, stream: random.Random) -> int:
     """One number, at least 0, within the distribution's bounds."""
     value = _KINDS[distribution.kind](distribution, stream)
     value = max(value, distribution.low, 0)
-    return min(value, distribution.high) if distribution.high else value
+    return min(value, distribution.high or _MOST)
 
 
 def _constant(distribution: Distribution, stream: random.Random) -> int:
@@ -30,7 +34,6 @@ def _exponential(distribution: Distribution, stream: random.Random) -> int:
 
 def _pareto(distribution: Distribution, stream: random.Random) -> int:
     least = distribution.mean * (distribution.shape - 1) / distribution.shape
-    # Without a bound the longest tail that double precision has: 2^53 raised to 1/alpha.
     stretch: float = (1 - stream.random()) ** (1 / distribution.shape)
     return round(least / stretch)
 
@@ -41,7 +44,7 @@ def _lognormal(distribution: Distribution, stream: random.Random) -> int:
     # Box and Muller; the mean is that of what is drawn, not of its logarithm.
     normal = math.sqrt(-2 * math.log(1 - stream.random())) * math.cos(2 * math.pi * stream.random())
     location = math.log(distribution.mean) - distribution.shape**2 / 2
-    return round(math.exp(min(location + distribution.shape * normal, 700)))
+    return round(math.exp(min(location + distribution.shape * normal, _LARGEST_EXPONENT)))
 
 
 def _choice(distribution: Distribution, stream: random.Random) -> int:

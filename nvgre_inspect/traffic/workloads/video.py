@@ -11,6 +11,8 @@ from nvgre_inspect.traffic.workloads.base import Running
 _SECOND_NS = 1_000_000_000
 #: Ticks a second of the clock of video (RFC 3551 section 5).
 _CLOCK = 90_000
+#: A picture has at most so many bytes, whatever is drawn.
+_LARGEST_FRAME = 1 << 24
 _LINGER_NS = 1_000_000_000
 
 
@@ -21,7 +23,7 @@ class RunningVideo(Running[Video]):
         """A stream, from and to the first pair of ports that is free there."""
         duration = self.draw(self.spec.duration)
         frames = duration * self.spec.frame_rate // _SECOND_NS
-        sizes = [self.draw(self.spec.frame_size) for _ in range(max(frames, 1))]
+        sizes = [min(self.draw(self.spec.frame_size), _LARGEST_FRAME) for _ in range(max(frames, 1))]
         screen = client.udp.open(_listen, client.udp.free(self.spec.port, 2))
         camera = server.udp.open(_listen, server.udp.free(self.spec.port, 2), self.spec.dscp)
         source = rtp.Source(self.stream, rtp.DYNAMIC)
