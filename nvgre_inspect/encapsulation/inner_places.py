@@ -76,8 +76,9 @@ def find(batch: PacketBatch, records: Records, options: DecodeOptions) -> Places
     places = Places(inner, end, is_ethernet, np.zeros(len(records), dtype=np.uint8))
     if not is_ethernet.all():
         rest = np.flatnonzero(~is_ethernet)
-        for whole, part in zip(places, _search(batch, rest, records[rest], options), strict=True):
-            whole[rest] = part
+        found = _search(batch, rest, records[rest], options)
+        places.start[rest], places.end[rest] = found.start, found.end
+        places.is_ethernet[rest], places.reason[rest] = found.is_ethernet, found.reason
     fragment = records["frag_a_ip"] >= 0
     if fragment.any():
         rows = np.flatnonzero(fragment)
