@@ -77,6 +77,8 @@ def _tenant(record: Any, row: Row, layers: list[str]) -> Derived:
         length -= sum(_FIXED.get(layer, 0) for layer in headers[1:])
         if headers[1:] == ["gre"]:
             flags = _int(row, "gre.flags_and_version", 0)
+            if flags & offsets.GRE_R:  # and a source route of any length
+                return found
             length -= 4 + 4 * sum(bool(flags & bit) for bit in (offsets.GRE_C, offsets.GRE_K, offsets.GRE_S))
         found.append(("inner length", record["inner_len"], length))
     return found
@@ -107,7 +109,13 @@ def _cooked(record: Any, row: Row, layers: list[str]) -> Derived:
 
 def _ethertype(record: Any, row: Row, layers: list[str]) -> Derived:
     """EtherType of a packet that is not IP; behind 802.1Q tags the one in the last of them."""
-    if record["family"] or record["ethertype"] <= 0 or layers.count("eth") != 1 or "ieee8021ad" in layers:
+    if (
+        record["family"]
+        or record["ethertype"] <= 0
+        or record["n_eth"] != 1
+        or layers.count("eth") != 1
+        or {"ieee8021ad", "cfp"} & set(layers)
+    ):
         return []
     types = row["vlan.etype"][: layers.count("vlan")] or row["eth.type"][:1]
     return [("ethertype", record["ethertype"], int(types[-1], 0))] if types else []

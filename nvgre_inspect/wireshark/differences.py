@@ -8,100 +8,26 @@ table for people, and the tests hold the two equal.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 from dissectors import anomalies, offsets
 from nvgre_inspect.model.record import MAX_IP
-from nvgre_inspect.wireshark.records import Value, View
-from nvgre_inspect.wireshark.rows import Row
+from nvgre_inspect.wireshark.cases import (
+    HEADERS,
+    ICMP,
+    MADE,
+    TCP,
+    Beyond,
+    Difference,
+    acknowledges,
+    excess_of_fraction,
+    is_stated_zero,
+    longer,
+    one_more,
+    without_next_protocol,
+)
 from nvgre_inspect.wireshark.view import QUOTING
 
-
-@dataclass(frozen=True)
-class Case:
-    """A packet of which both have a say."""
-
-    capture: str
-    number: int
-    record: dict[str, Any]
-    row: Row
-    #: Layers by tshark up to where we stop, innermost last.
-    layers: list[str]
-    ours: View
-    theirs: View
-
-    def has(self, *codes: int) -> bool:
-        """Whether the record has one of these anomalies."""
-        return any(self.record["anomalies"] >> code & 1 for code in codes)
-
-    def says(self, words: str) -> bool:
-        """Whether tshark complains in these words."""
-        return any(words in message for message in self.row["_ws.expert.message"])
-
-
-@dataclass(frozen=True)
-class Beyond:
-    """We stop where this layer of `frame.protocols` begins."""
-
-    layer: str
-    what: str
-    #: A capture where it is seen.
-    seen: str
-
-
-#: (the packet, our values, tshark's) -> whether this explains it.
-Condition = Callable[[Case, list[Value], list[Value]], bool]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Fields that differ under a condition, and why."""
-
-    name: str
-    when: str
-    reason: str
-    fields: frozenset[str]
-    applies: Condition
-    #: A capture where it is seen.
-    seen: str
-
-
-IP = {"ip.src", "ip.dst", "ip.hdr_len", "ip.dsfield", "ip.len", "ip.id", "ip.ttl", "ip.proto"}
-IP |= {f"ip fragment {part}" for part in ("id", "offset", "more")}
-IPV6 = {f"ipv6.{part}" for part in ("src", "dst", "tclass", "flow", "plen", "hlim")} | {"ipv6 last next header"}
-IPV6 |= {f"ipv6 fragment {part}" for part in ("id", "offset", "more")}
-TCP = {f"tcp.{part}" for part in ("srcport", "dstport", "seq", "ack", "flags", "window_size_value", "len")}
-TCP |= {"tcp.options.mss_val", "tcp.options.wscale.shift"}
-UDP = {"udp.srcport", "udp.dstport", "udp.length"}
-ICMP = {"icmp.type", "icmp.code", "icmp.ident", "icmpv6.type", "icmpv6.code", "icmpv6.echo.identifier"}
-ETHERNET = {"eth.src", "eth.dst", "vlan.id", "ieee8021ad.id"}
-TUNNEL = {"gre.key", "nvgre.vsid", "vxlan.vni", "geneve.vni", "erspan.spanid", "mpls.label", "mpls stack"}
-TUNNEL |= {"esp.spi", "ah.spi"}
-PORTS = {"sctp.srcport", "sctp.dstport", "dccp.srcport", "dccp.dstport"}
-HEADERS = frozenset(ETHERNET | IP | IPV6 | TCP | UDP | ICMP | TUNNEL | PORTS)
-_GROUPS = {"of headers": HEADERS, "of IPv4, TCP and UDP": frozenset(IP | TCP | UDP), "of ICMP": frozenset(ICMP)}
-
-
-def longer(ours: list[Value], theirs: list[Value]) -> bool:
-    """tshark has what we have, and more."""
-    return len(theirs) > len(ours) and theirs[: len(ours)] == ours
-
-
-def one_more(ours: list[Value], theirs: list[Value]) -> bool:
-    """tshark has what we have, and one value more."""
-    return longer(ours, theirs) and len(theirs) == len(ours) + 1
-
-
-def is_stated_zero(ours: list[Value], theirs: list[Value]) -> bool:
-    """They differ only where the header says 0."""
-    return len(ours) == len(theirs) and all(a in (b, 0) for a, b in zip(ours, theirs, strict=True))
-
-
-#: Seconds and what stands behind them; tshark writes the sign of either in front.
-_TIME = re.compile(r"-?(\d+)\.(\d+)")
 #: Of more headers than a record has room for, the first ones that it keeps (and the last).
 _KEPT = MAX_IP - 1
 
@@ -117,20 +43,21 @@ BEYOND = (
     Beyond("pim", "PIM Register, which carries a packet", "tcpdump/pim-packet-assortment.pcap"),
     Beyond("openflow", "OpenFlow, which carries packets in messages", "tcpdump/of10_s4810.pcap"),
     Beyond("sflow", "sFlow, which carries the first bytes of sampled packets", "tcpdump/sflow-print-v6.pcap"),
+    Beyond("pppoes", "PPP over Ethernet"),
+    Beyond("l2tp", "L2TP"),
+    Beyond("etherip", "EtherIP"),
+    Beyond("teredo", "Teredo"),
+    Beyond("amt", "Automatic Multicast Tunneling"),
+    Beyond("lisp-data", "LISP"),
+    Beyond("capwap.data", "CAPWAP, which carries IEEE 802.11"),
+    Beyond("ieee8021ah", "Provider Backbone Bridges (IEEE 802.1ah)"),
+    Beyond("trill", "TRILL"),
+    Beyond("cfp", "Cisco FabricPath"),
+    Beyond("vntag", "VN-Tag"),
 )
 
 #: Layers of tshark at which we stop.
 STOPS = frozenset((*QUOTING, *(entry.layer for entry in BEYOND)))
-
-
-def excess_of_fraction(ours: list[Value], theirs: list[Value]) -> bool:
-    """Whether tshark prints a fraction of a second or more, cut to 32 bits, behind the seconds of the file."""
-    mine, judged = (_TIME.fullmatch(str(values[0])) if values else None for values in (ours, theirs))
-    if mine is None or judged is None:
-        return False
-    excess = (int(mine[1]) - int(judged[1])) * 1_000_000_000 + int(mine[2])
-    return excess >= 1_000_000_000 and any((excess - sign * int(judged[2])) % (1 << 32) == 0 for sign in (1, -1))
-
 
 DIFFERENCES = (
     Difference(
@@ -142,6 +69,14 @@ DIFFERENCES = (
             case.has(anomalies.HEADER_TRUNCATED, anomalies.HEADER_CUT_BY_SNAPLEN) and one_more(ours, theirs)
         ),
         "samples/snaplen-headers.pcap",
+    ),
+    Difference(
+        "cut ICMP message",
+        "of an ICMP message less than its 8 bytes are there",
+        "tshark prints nothing of it; we take type and code where they are there",
+        frozenset(ICMP),
+        lambda case, ours, theirs: case.has(anomalies.HEADER_TRUNCATED, anomalies.HEADER_CUT_BY_SNAPLEN) and not theirs,
+        MADE,
     ),
     Difference(
         "cut extension header",
@@ -195,9 +130,7 @@ DIFFERENCES = (
         "UDP over IPv4 has length 0",
         "tshark stops there. Linux sends it so in packets above 64 KiB (BIG TCP), and the tenant is inside",
         HEADERS,
-        lambda case, ours, theirs: (
-            case.has(anomalies.IP_TOTAL_LENGTH_ZERO) and case.says("Bad length value 0 < 8") and len(ours) > len(theirs)
-        ),
+        lambda case, ours, theirs: case.says("Bad length value 0 < 8") and len(ours) > len(theirs),
         "tcpdump/bigtcp-ipv4-vxlan-ipv4.pcap",
     ),
     Difference(
@@ -209,6 +142,86 @@ DIFFERENCES = (
             case.record["frag_a_ip"] >= 0 and case.record["frag_a_off"] == 0 and (not theirs or ours > theirs)
         ),
         "samples/fragments.pcap",
+    ),
+    Difference(
+        "UDP length below its header",
+        "the UDP length is 1 to 7",
+        "tshark stops there; we say so and show the rest, which is there",
+        HEADERS,
+        lambda case, ours, theirs: (
+            case.has(anomalies.UDP_LENGTH_INVALID) and case.says("Bad length value") and longer(theirs, ours)
+        ),
+        MADE,
+    ),
+    Difference(
+        "UDP length below the IP length",
+        "a tunnel in UDP whose length says that less is there than its IP packet has",
+        "tshark cuts the tenant's packet there; we go by the lengths of the IP headers",
+        frozenset({"tcp.len"}),
+        lambda case, ours, theirs: (
+            "udp" in case.layers[:-1] and case.says("exceeds") and len(ours) == 1 and (not theirs or ours > theirs)
+        ),
+        MADE,
+    ),
+    Difference(
+        "Geneve version",
+        "the Geneve version is not 0",
+        "decoding ends there, with an anomaly; tshark reads on as if it were 0",
+        HEADERS,
+        lambda case, ours, theirs: case.has(anomalies.GENEVE_VERSION_UNKNOWN) and longer(ours, theirs),
+        MADE,
+    ),
+    Difference(
+        "UDP-Lite",
+        "UDP-Lite with a port number of a tunnel",
+        "tshark looks into it as into UDP; no RFC has tunnels there, and its ports are all that is shown here",
+        HEADERS,
+        lambda case, ours, theirs: "udplite" in case.layers and longer(ours, theirs),
+        MADE,
+    ),
+    Difference(
+        "TCP header length",
+        "the TCP header length is below 20, or more than is there",
+        "tshark stops there, or says nothing of the payload; we show the fixed fields, and no payload",
+        frozenset(TCP),
+        lambda case, ours, theirs: (
+            case.has(anomalies.TCP_HEADER_LENGTH_INVALID) and (not theirs or not ours or ours == [0])
+        ),
+        MADE,
+    ),
+    Difference(
+        "VXLAN-GPE without P",
+        "VXLAN-GPE whose P bit is not set",
+        "Ethernet is inside then, whatever the next protocol field says; tshark goes by that field",
+        HEADERS,
+        lambda case, ours, theirs: without_next_protocol(case),
+        MADE,
+    ),
+    Difference(
+        "Ethernet in MPLS",
+        "an Ethernet frame behind an MPLS label stack",
+        "nothing in the packet says that it is one; we take it for one where it looks so, tshark by its own rules",
+        HEADERS,
+        lambda case, ours, theirs: (
+            ("mpls", "data") in pairwise(case.layers) or any(word.startswith("pweth") for word in case.layers)
+        ),
+        MADE,
+    ),
+    Difference(
+        "GRE source route",
+        "GRE with a source route (RFC 1701) of more than 16 entries",
+        "decoding ends there; tshark goes on",
+        HEADERS,
+        lambda case, ours, theirs: case.has(anomalies.GRE_ROUTING_PRESENT) and longer(ours, theirs),
+        MADE,
+    ),
+    Difference(
+        "GRE version 1",
+        "GRE version 1 (RFC 2637) with an acknowledgment number, and something else than PPP inside",
+        "tshark takes the acknowledgment number for a part of what is inside",
+        HEADERS,
+        lambda case, ours, theirs: acknowledges(case),
+        MADE,
     ),
     Difference(
         "GRE version",
@@ -259,9 +272,9 @@ DIFFERENCES = (
         "IPv4 length below its header",
         "the IPv4 total length is smaller than the header length",
         "tshark stops there; we say so and show the rest, which is there",
-        frozenset(IP | TCP | UDP),
+        HEADERS,
         lambda case, ours, theirs: (
-            case.has(anomalies.IP_TOTAL_LENGTH_INVALID) and case.says("Bogus IP length") and one_more(theirs, ours)
+            case.has(anomalies.IP_TOTAL_LENGTH_INVALID) and case.says("Bogus IP length") and longer(theirs, ours)
         ),
         "tcpdump/ipv4_invalid_total_length_2.pcap",
     ),
@@ -301,6 +314,22 @@ DIFFERENCES = (
         "tcpdump/timestamp_invalid_nano.pcap",
     ),
     Difference(
+        "malformed",
+        'tshark says "Malformed Packet"',
+        "tshark gives up in the header where it says so; we use the lengths in it, and show what follows",
+        HEADERS,
+        lambda case, ours, theirs: case.says("Malformed Packet") and longer(theirs, ours),
+        MADE,
+    ),
+    Difference(
+        "IP in LLC",
+        "IP straight behind an IEEE 802.2 header (SAP 0x06), without SNAP",
+        "tshark decodes it; nobody sends it, and 802.3 frames are not looked into here but for SNAP",
+        HEADERS,
+        lambda case, ours, theirs: ("llc", "ip") in pairwise(case.layers) and longer(ours, theirs),
+        MADE,
+    ),
+    Difference(
         "ISL",
         "Cisco Inter-Switch Link",
         "tshark decodes ISL, which has no EtherType of its own; here it is Ethernet to an ISL address",
@@ -309,47 +338,3 @@ DIFFERENCES = (
         "tcpdump/DTP.pcap",
     ),
 )
-
-
-_HEAD = """# Where our packets and tshark's differ
-
-The tests (`tests/interop/test_fields.py`) compare every packet of every capture at hand with `tshark -T fields`
-(4.0.17): addresses and ports of every layer, protocol numbers, VSIDs, VNIs, keys, sessions, labels and SPIs, lengths,
-TCP fields, VLAN ids, MAC addresses, fragments and times, occurrence by occurrence. Everything is equal, apart from what
-is listed here; each line is seen in the capture that it names, or the tests fail. TCP words are compared in
-`docs/tcp-analysis.md`.
-
-`nvgre-inspect verify FILE` does the same with a capture of yours, and names the entry that explains a difference.
-This page is written by `pytest tests/interop/test_fields.py --update` from `nvgre_inspect/wireshark/differences.py`.
-
-## Different by choice, or by tshark's limits
-
-| what | when | tshark and this tool | fields | seen in |
-|---|---|---|---|---|
-"""
-_BEYOND_HEAD = """
-## Protocols that tshark looks into, and this tool does not
-
-What is outside of them is compared; packets that they carry are not tenants' packets here. What an ICMP error quotes is
-no part of the stack either; its addresses are compared where it is a tunnel packet.
-
-| layer in tshark | what it is | seen in |
-|---|---|---|
-"""
-
-
-def render() -> str:
-    """docs/differences.md."""
-    lines = [
-        f"| {entry.name} | {entry.when} | {entry.reason} | {_words(entry.fields)} | `{entry.seen}` |"
-        for entry in DIFFERENCES
-    ]
-    beyond = [f"| `{entry.layer}` | {entry.what} | `{entry.seen}` |" for entry in BEYOND]
-    return _HEAD + "\n".join(lines) + "\n" + _BEYOND_HEAD + "\n".join(beyond) + "\n"
-
-
-def _words(fields: frozenset[str]) -> str:
-    for words, group in _GROUPS.items():
-        if fields == group:
-            return words
-    return ", ".join(f"`{field}`" if "." in field and " " not in field else field for field in sorted(fields))

@@ -13,8 +13,10 @@ Limits: tshark keeps what it knows of every conversation in memory; it is told t
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -63,12 +65,17 @@ def parse(line: str, columns: Sequence[str]) -> Row:
 
 
 def _plain(value: str) -> str:
-    """The value as tshark 4.0 prints it."""
+    """The value as tshark 4.0 prints it; IPv6 addresses that embed IPv4, which may be written in two ways, as Python
+    does.
+    """
     if value in _BOOLEANS:
         return _BOOLEANS[value]
     if value.endswith("Z") and (found := _ISO_TIME.fullmatch(value)):
         seconds = int(datetime.fromisoformat(f"{found[1]}+00:00").timestamp())
         return f"{seconds}.{found[2] or '':0<9}"
+    if value.startswith("::") and "." in value:
+        with suppress(ValueError):
+            return str(ipaddress.IPv6Address(value))
     return value
 
 
@@ -99,7 +106,7 @@ class Rows:
         #: What tshark said where it did not read to the end of the file; empty: it did.
         self.damage = ""
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Generator[Row, None, None]:
         """One Row per frame. Raises TsharkError if tshark cannot be started, read the file, or crashes."""
         for _ in range(_TRIES):
             columns = [name for name in self._names if name not in self.left_out]

@@ -23,7 +23,8 @@ import numpy as np
 from dissectors.gre import GreKey
 from nvgre_inspect.model.selected import Selected
 from nvgre_inspect.wireshark import derived, records, view
-from nvgre_inspect.wireshark.differences import DIFFERENCES, STOPS, Case, Difference
+from nvgre_inspect.wireshark.cases import Case, Difference
+from nvgre_inspect.wireshark.differences import DIFFERENCES, STOPS
 from nvgre_inspect.wireshark.fields import ESSENTIAL, FIELDS, OPTIONS, settles
 from nvgre_inspect.wireshark.records import Value
 from nvgre_inspect.wireshark.rows import FORGET, Row, Rows
@@ -115,7 +116,7 @@ class Verification:
         """
         with neutral() as environment:
             self._rows = Rows(self._tshark.path, self._path, FIELDS, arguments=self._arguments, environment=environment)
-            with closing(iter(self._rows)) as rows:  # type: ignore[type-var]  # a generator, which has `close`
+            with closing(iter(self._rows)) as rows:
                 yield from self._compared(frames, rows)
 
     def _compared(self, frames: Iterable[Selected], rows: Iterator[Row]) -> Iterator[Found]:

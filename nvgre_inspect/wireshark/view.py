@@ -22,7 +22,7 @@ _BY_LAYER = {
     "eth": ("eth.src", "eth.dst"),
     "ip": ("ip.src", "ip.dst", "ip.hdr_len", "ip.dsfield", "ip.len", "ip.id", "ip.ttl", "ip.proto"),
     "ipv6": ("ipv6.src", "ipv6.dst", "ipv6.tclass", "ipv6.flow", "ipv6.plen", "ipv6.hlim"),
-    "udp": ("udp.srcport", "udp.dstport", "udp.length"),
+    "udp": ("udp.srcport", "udp.dstport"),
     "tcp": ("tcp.srcport", "tcp.dstport", "tcp.seq", "tcp.ack", "tcp.flags", "tcp.window_size_value", "tcp.len"),
     "sctp": ("sctp.srcport", "sctp.dstport"),
     "dccp": ("dccp.srcport", "dccp.dstport"),
@@ -62,8 +62,12 @@ def theirs(row: Row, known: Sequence[str], gre_key: GreKey = "auto") -> View:
     found: View = {name: [*numbers(row, name)] for name in ("frame.len", "frame.cap_len")}
     for layer, names in _BY_LAYER.items():
         for name in names:
-            values: list[Value] = [*(row[name] if name in _TEXT else numbers(row, name))]
+            values: list[Value] = [*row[name]] if name in _TEXT else _values(row, name)
             found[name] = values[: words.count(layer)]
+    # UDP-Lite has no length of its own, but tshark prints one.
+    ports = [word for word in known if word in ("udp", "udplite")]
+    lengths = zip(ports, _values(row, "udp.length"), strict=False)
+    found["udp.length"] = [length for word, length in lengths if word == "udp"]
     _tcp(row, found)
     _echo(row, words, found)
     _tags(row, words, found)

@@ -49,6 +49,8 @@ def line(*values: str) -> str:
         ("2014-12-09T17:16:10Z", ["1418145370.000000000"]),
         ("1969-12-31T23:59:59.5Z", ["-1.500000000"]),
         ("eth:ethertype:ip", ["eth:ethertype:ip"]),
+        ("::129.0.0.0", ["::8100:0"]),  # RFC 5952 section 5 leaves the choice
+        ("::not.an.address", ["::not.an.address"]),
     ],
 )
 def test_values_of_all_versions_are_one(printed: str, row: list[str]) -> None:
