@@ -1,7 +1,7 @@
 """Facts: what an Ethernet frame says of the conversation to which it belongs: for the truth, apart from any decoder.
 
 Limits: what machines of a simulation send, and routers of its underlay: Ethernet II with VLAN tags, IPv4 with options,
-IPv6 with a hop-by-hop header, no fragments, nothing cut, no tunnel inside.
+IPv6 with a hop-by-hop header, fragments of IPv4 only, nothing cut, no tunnel inside.
 """
 
 from __future__ import annotations
@@ -33,6 +33,17 @@ class TCPFacts(NamedTuple):
     window_scale: int
 
 
+class Part(NamedTuple):
+    """A fragment of an IPv4 packet."""
+
+    #: Identification.
+    id: int
+    #: Bytes of the packet's payload before it, and in it.
+    offset: int
+    length: int
+    more: bool
+
+
 class Facts(NamedTuple):
     """A frame."""
 
@@ -47,14 +58,15 @@ class Facts(NamedTuple):
     protocol: int
     src_ip: IPv4Address | IPv6Address | None
     dst_ip: IPv4Address | IPv6Address | None
-    #: TCP and UDP; of ICMP echo the identifier as `src_port`; -1: none.
+    #: TCP and UDP; of ICMP echo the identifier as `src_port`; -1: none, or not in this fragment.
     src_port: int
     dst_port: int
     #: -1: it is no IP.
     dscp: int
-    #: Identification of IPv4; 0: it has none.
+    #: Identification of IPv4; 0: it has none, or is not the first fragment.
     ip_id: int
     tcp: TCPFacts | None
+    part: Part | None = None
 
 
 def facts_of(frame: bytes) -> Facts:
@@ -79,10 +91,16 @@ _Base = tuple[bytes, bytes, tuple[int, ...], int]
 def _ipv4(frame: bytes, at: int, base: _Base) -> Facts:
     protocol = frame[at + offsets.IP4_PROTOCOL]
     end = at + _word(frame, at + offsets.IP4_TOTAL_LEN)
-    ports, tcp = _transport(frame, at + (frame[at] & 0xF) * 4, end, protocol)
+    payload = at + (frame[at] & 0xF) * 4
     src, dst = IPv4Address(frame[at + 12 : at + 16]), IPv4Address(frame[at + 16 : at + 20])
     dscp, ip_id = frame[at + offsets.IP4_TOS] >> 2, _word(frame, at + offsets.IP4_ID)
-    return Facts(*base, 4, protocol, src, dst, *ports, dscp, ip_id, tcp)
+    fragment = _word(frame, at + offsets.IP4_FRAGMENT)
+    offset, more = (fragment & offsets.IP4_OFFSET_MASK) * 8, bool(fragment & offsets.IP4_MF)
+    part = Part(ip_id, offset, end - payload, more) if offset or more else None
+    if offset:
+        return Facts(*base, 4, protocol, src, dst, -1, -1, dscp, 0, None, part)
+    ports, tcp = _transport(frame, payload, end, protocol)
+    return Facts(*base, 4, protocol, src, dst, *ports, dscp, ip_id, tcp, part)
 
 
 def _ipv6(frame: bytes, at: int, base: _Base) -> Facts:

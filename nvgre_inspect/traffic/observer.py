@@ -14,53 +14,26 @@ one flow. Snapshot lengths leave all headers in place.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Iterable
+from typing import Any
 
 from dissectors import anomalies, offsets
 from nvgre_inspect.encapsulation import outer
 from nvgre_inspect.encapsulation.policy import Encapsulation, Kind
-from nvgre_inspect.traffic.frame_facts import Facts, facts_of
+from nvgre_inspect.traffic.frame_facts import Part, facts_of
 from nvgre_inspect.traffic.observed_flow import ObservedFlow, Tunnel, ends
+from nvgre_inspect.traffic.observed_fragments import FragmentSets, Place, Sighting
 from nvgre_inspect.traffic.observed_halves import other_halves
 from nvgre_inspect.traffic.observed_tcp import Conversation
-from nvgre_inspect.traffic.packet import Packet
+from nvgre_inspect.traffic.packet import Fragment, Packet
 
 #: Encapsulations that it knows how to observe.
 KINDS: tuple[Kind, ...] = ("nvgre", "gretap", "vxlan", "geneve")
 #: After so long without a packet a flow that is not TCP has ended (the default of --idle-timeout).
 IDLE_NS = 120_000_000_000
-_GIVE_UP_NS = 30_000_000_000
 _GRE_KINDS = ("nvgre", "gretap")
 _C_OR_S = offsets.GRE_C | offsets.GRE_S
 _FIELD = 4
-
-_FragmentKey = tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address, int]
-
-
-class _Waiting(NamedTuple):
-    """A fragment that came before the first of its packet."""
-
-    ns: int
-    frame: bytes
-    length: int
-    mask: int
-
-
-@dataclass(slots=True, eq=False)
-class _Fragments:
-    """The fragments of one packet that were seen."""
-
-    since_ns: int
-    #: Of the first fragment.
-    flow: ObservedFlow | None = None
-    side: int = 0
-    #: Bytes that were seen, and how many there are; -1: not known yet.
-    seen: int = 0
-    total: int = -1
-    waiting: list[_Waiting] = field(default_factory=list)
 
 
 class ObservedPoint:
@@ -76,7 +49,7 @@ class ObservedPoint:
         self._idle_ns = idle_ns
         self._flows: list[ObservedFlow] = []
         self._newest: dict[Hashable, ObservedFlow] = {}
-        self._fragments: dict[_FragmentKey, _Fragments] = {}
+        self._sets = FragmentSets()
         self._last_ns: int | None = None
 
     def seen(self, ts_ns: int, packet: Packet, frame: bytes) -> None:
@@ -85,24 +58,27 @@ class ObservedPoint:
         backward = self._last_ns is not None and ts_ns < self._last_ns
         self._last_ns = ts_ns
         mask = backward << anomalies.TIMESTAMP_BACKWARD
-        if self._inner or packet.plain:
-            self._account(ts_ns, facts_of(frame), None, len(frame), frame, packet, mask)
-        elif packet.fragment is None:
-            tunnel = tunnel_of(packet, self._options)
-            facts = facts_of(packet.inner)
-            self._account(ts_ns, facts, tunnel, len(packet.inner), frame, packet, mask | _inner_vlan(tunnel, facts))
+        part = None if self._inner else packet.fragment
+        if self._inner or packet.plain or (part is not None and part.offset):
+            facts, tunnel, length = facts_of(frame), None, len(frame)
         else:
-            self._fragment(ts_ns, packet, frame, mask)
-
-    def finish(self) -> None:
-        """No more frames come: fragments whose first was not seen are counted on their own."""
-        for fragments in self._fragments.values():
-            self._alone(fragments)
-        self._fragments.clear()
+            facts, tunnel, length = facts_of(packet.inner), tunnel_of(packet, self._options), len(packet.inner)
+            mask |= tunnel.anomalies | (tunnel.encap == "nvgre" and bool(facts.vlans)) << anomalies.NVGRE_INNER_VLAN
+            if part is not None:
+                length = part.length - _shim(packet, self._options)
+                mask |= 1 << anomalies.UNDERLAY_FRAGMENT
+        connection = packet.info.connection if packet.info is not None else 0
+        sighting = Sighting(ts_ns, facts, tunnel, length, len(frame), mask, packet.serial, connection)
+        if part is not None:
+            self._outer_part(sighting, packet, part)
+        elif facts.part is not None:
+            self._inner_part(sighting, facts.part)
+        else:
+            self._account(sighting)
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of the table `flows` with all its columns (values: `ObservedFlow.row`). Ends the observation."""
-        self.finish()
+        self._alone(self._sets.all_waiting())
         halves = other_halves(self._flows, self._idle_ns)
         return [
             flow.row(i, None if half is None else half + 1)
@@ -111,111 +87,109 @@ class ObservedPoint:
 
     # Packets
 
-    def _account(
-        self, ns: int, facts: Facts, tunnel: Tunnel | None, length: int, frame: bytes, packet: Packet | None, mask: int
-    ) -> tuple[ObservedFlow, int]:
-        """Count a packet; returns its flow and the side that sent it. Without `packet` nothing more is known of it."""
-        flow = self._flow(ns, facts, tunnel, packet)
-        side = flow.side_of(facts)
-        flow.count(side, ns, facts, length, len(frame))
+    def _account(self, sighting: Sighting, place: Place | None = None) -> Place:
+        """Count a packet; `place`: as one of this flow and side, whatever it says itself. Returns its place."""
+        ns, facts, tunnel = sighting.ns, sighting.facts, sighting.tunnel
+        if place is None:
+            flow = self._flow(sighting)
+            place = Place(flow, flow.side_of(facts))
+        flow, side = place
+        flow.count(side, ns, facts, sighting.length, sighting.wire_length)
+        mask = sighting.mask
         if facts.tcp is not None and flow.tcp is None:
             flow.tcp = Conversation()
-        if packet is not None and flow.is_duplicate(side, ns, facts, packet.serial):
+        if flow.is_duplicate(side, ns, facts, sighting.serial):
             mask |= 1 << anomalies.DUPLICATE_PACKET
         elif facts.tcp is not None and flow.tcp is not None:
-            flow.tcp.connection = flow.tcp.connection or _connection(packet)
+            flow.tcp.connection = flow.tcp.connection or sighting.connection
             mask |= flow.tcp.segment(side, ns, facts.tcp)
         if tunnel is not None:
-            mask |= tunnel.anomalies
             flow.place(side, tunnel)
         flow.anomalies |= mask
-        return flow, side
+        return place
 
-    def _flow(self, ns: int, facts: Facts, tunnel: Tunnel | None, packet: Packet | None) -> ObservedFlow:
+    def _flow(self, sighting: Sighting) -> ObservedFlow:
+        facts, tunnel = sighting.facts, sighting.tunnel
         encap, vsid = ("none", None) if tunnel is None else (tunnel.encap, tunnel.vsid)
         pas = None if tunnel is None or vsid is not None else frozenset((tunnel.src_pa, tunnel.dst_pa))
         protocol = facts.protocol if facts.family else facts.ethertype
         identifier = facts.src_port if facts.dst_port < 0 else -1
         key = (encap, vsid, pas, facts.vlans, facts.family, protocol, ends(facts), identifier)
         flow = self._newest.get(key)
-        if flow is None or self._is_another(flow, ns, facts, packet):
-            flow = self._newest[key] = ObservedFlow(encap, vsid, facts, ns, ns)
+        if flow is None or self._is_another(flow, sighting):
+            flow = self._newest[key] = ObservedFlow(encap, vsid, facts, sighting.ns, sighting.ns)
             self._flows.append(flow)
         return flow
 
-    def _is_another(self, flow: ObservedFlow, ns: int, facts: Facts, packet: Packet | None) -> bool:
+    def _is_another(self, flow: ObservedFlow, sighting: Sighting) -> bool:
         """Whether a packet with the key of `flow` begins another one."""
         if flow.tcp is None:
-            return bool(self._idle_ns) and ns - flow.last_ns > self._idle_ns
-        if facts.tcp is None or not facts.tcp.flags & offsets.TCP_SYN:
+            return bool(self._idle_ns) and sighting.ns - flow.last_ns > self._idle_ns
+        tcp = sighting.facts.tcp
+        if tcp is None or not tcp.flags & offsets.TCP_SYN:
             return False
-        known, this = flow.tcp.connection, _connection(packet)
+        known, this = flow.tcp.connection, sighting.connection
         return flow.tcp.is_over() or bool(known and this and known != this)
 
-    # Fragments made on the underlay (RFC 791): together they are one packet
+    # Fragments
 
-    def _fragment(self, ns: int, packet: Packet, frame: bytes, mask: int) -> None:
-        assert packet.fragment is not None
-        assert packet.leg is not None
-        self._give_up(ns)
-        key = (packet.leg.src.pa, packet.leg.dst, packet.ident)
-        part = packet.fragment
-        known = self._fragments.get(key)
+    def _inner_part(self, sighting: Sighting, part: Part, *, may_wait: bool = True) -> Place | None:
+        """A fragment that a machine made: a packet of its own, of the first one's flow. None: it waits for that."""
+        self._alone(self._sets.given_up(sighting.ns))
+        facts, tunnel = sighting.facts, sighting.tunnel
+        where = () if tunnel is None else (tunnel.encap, tunnel.vsid, tunnel.src_pa, tunnel.dst_pa)
+        key = (*where, facts.src_ip, facts.dst_ip, part.id, facts.protocol)
+        place = self._sets.place(key)
         if part.offset == 0:
-            if known is None or known.flow is not None:
-                self._fragments.pop(key, None)
-                known = self._fragments[key] = _Fragments(ns)
-            self._first(known, ns, packet, frame, mask)
+            known = self._sets.of_first(key, sighting.ns)
+            place = known.place = self._account(sighting)
+            for waiting in known.waiting:
+                self._account(waiting, place)
+            known.waiting.clear()
+        elif place is not None:
+            self._account(sighting, place)
+        elif may_wait:
+            self._sets.of_later(key, sighting.ns).waiting.append(sighting)
         else:
-            if known is None:
-                known = self._fragments[key] = _Fragments(ns)
-            arrived = _Waiting(ns, frame, part.length, mask)
-            if known.flow is None:
-                known.waiting.append(arrived)
+            return self._account_alone(sighting)
+        self._sets.add(key, part.offset, part.length, more=part.more)
+        return place
+
+    def _outer_part(self, sighting: Sighting, packet: Packet, fragment: Fragment) -> None:
+        """A fragment made on the underlay: all of them are one packet, which the first one tells."""
+        assert packet.leg is not None
+        self._alone(self._sets.given_up(sighting.ns))
+        key = (packet.leg.src.pa, packet.leg.dst, packet.ident)
+        if fragment.offset == 0:
+            known = self._sets.of_first(key, sighting.ns)
+            part = sighting.facts.part
+            known.place = self._account(sighting) if part is None else self._inner_part(sighting, part, may_wait=False)
+            for waiting in known.waiting:
+                _merge(known.place, waiting)
+            known.waiting.clear()
+        else:
+            known = self._sets.of_later(key, sighting.ns)
+            if known.place is None:
+                known.waiting.append(sighting)
             else:
-                _follow(known, arrived)
-        known.seen += part.length
-        if not part.more:
-            known.total = part.offset + part.length
-        if known.flow is not None and 0 <= known.total <= known.seen:
-            del self._fragments[key]
+                _merge(known.place, sighting)
+        self._sets.add(key, fragment.offset, fragment.length, more=fragment.more)
 
-    def _first(self, known: _Fragments, ns: int, packet: Packet, frame: bytes, mask: int) -> None:
-        assert packet.fragment is not None
-        tunnel = tunnel_of(packet, self._options)
-        facts = facts_of(packet.inner)
-        length = packet.fragment.length - _shim(packet, self._options)
-        mask |= 1 << anomalies.UNDERLAY_FRAGMENT | _inner_vlan(tunnel, facts)
-        known.flow, known.side = self._account(ns, facts, tunnel, length, frame, packet, mask)
-        for waiting in known.waiting:
-            _follow(known, waiting)
-        known.waiting.clear()
+    def _account_alone(self, sighting: Sighting) -> Place:
+        """A fragment of which nobody knows the first."""
+        return self._account(sighting._replace(mask=sighting.mask | 1 << anomalies.FRAGMENT_WITHOUT_FIRST))
 
-    def _give_up(self, ns: int) -> None:
-        """Packets that lack fragments for too long, oldest first."""
-        while self._fragments:
-            key, oldest = next(iter(self._fragments.items()))
-            if ns - oldest.since_ns <= _GIVE_UP_NS:
-                return
-            del self._fragments[key]
-            self._alone(oldest)
-
-    def _alone(self, fragments: _Fragments) -> None:
-        """Fragments of which nobody knows the tenant: they are IP packets of the underlay's own."""
-        for ns, frame, _, mask in fragments.waiting:
-            facts = facts_of(frame)._replace(src_port=-1, dst_port=-1)
-            self._account(ns, facts, None, len(frame), frame, None, mask | 1 << anomalies.FRAGMENT_WITHOUT_FIRST)
+    def _alone(self, sightings: Iterable[Sighting]) -> None:
+        for sighting in sightings:
+            self._account_alone(sighting)
 
 
-def _connection(packet: Packet | None) -> int:
-    """The number of a segment's connection; 0: its sender knows of none."""
-    return packet.info.connection if packet is not None and packet.info is not None else 0
-
-
-def _follow(known: _Fragments, arrived: _Waiting) -> None:
-    assert known.flow is not None
-    known.flow.add_bytes(known.side, arrived.ns, arrived.length, len(arrived.frame))
-    known.flow.anomalies |= arrived.mask
+def _merge(place: Place | None, later: Sighting) -> None:
+    """A later part of a packet that was counted already."""
+    assert place is not None
+    assert later.facts.part is not None
+    place.flow.add_bytes(place.side, later.ns, later.facts.part.length, later.wire_length)
+    place.flow.anomalies |= later.mask
 
 
 def tunnel_of(packet: Packet, options: Encapsulation) -> Tunnel:
@@ -235,10 +209,6 @@ def tunnel_of(packet: Packet, options: Encapsulation) -> Tunnel:
     flags = bool(_gre_flags(packet, options) & _C_OR_S)
     mask = reserved << anomalies.NVGRE_VSID_RESERVED | flags << anomalies.NVGRE_FLAGS_INVALID
     return Tunnel("nvgre", vsid, src, dst, key & 0xFF, mask)
-
-
-def _inner_vlan(tunnel: Tunnel, facts: Facts) -> int:
-    return (tunnel.encap == "nvgre" and bool(facts.vlans)) << anomalies.NVGRE_INNER_VLAN
 
 
 def _gre_flags(packet: Packet, options: Encapsulation) -> int:

@@ -59,7 +59,7 @@ class OneFlowID(Acting[FlowIDConstant]):
 
 
 class ManyFlowIDs(Acting[FlowIDChanging]):
-    """Gives flows the next FlowID (UDP source port) after every so many packets: those that their host gave the same one."""
+    """Gives flows the next FlowID (UDP source port) after every so many packets that had the same one."""
 
     def __init__(self, spec: FlowIDChanging, context: Context) -> None:
         super().__init__(spec, context)

@@ -32,11 +32,18 @@ class Duplicating(Acting[Duplicate]):
 
 
 class Delaying(Acting[Delay]):
-    """Delays all packets, and keeps those of one direction of a tunnel in order."""
+    """Delays all packets; those of one direction of a tunnel stay in order, also after it is over."""
 
     def __init__(self, spec: Delay, context: Context) -> None:
         super().__init__(spec, context)
         self._last: dict[object, int] = {}
+
+    def __call__(self, packet: Packet, where: str, now_ns: int) -> Sequence[Outcome]:
+        """As `Acting.__call__`, and what comes behind has to wait, too."""
+        way = (packet.src_pa, packet.dst_pa)
+        if not self.is_on(now_ns) and self._last.get(way, 0) > now_ns and self.concerns(packet, where):
+            return ((self._last[way] - now_ns, self.touch(packet)),)
+        return super().__call__(packet, where, now_ns)
 
     def act(self, packet: Packet, where: str, now_ns: int) -> Sequence[Outcome]:
         """As `Acting.act`."""
