@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from nvgre_inspect.cli import analysis, encap, rewriting
 from nvgre_inspect.cli.arguments import Parser, add_files, add_words, nonempty
-from nvgre_inspect.cli.errors import FAILED, INTERRUPTED, USAGE, CommandError
+from nvgre_inspect.cli.errors import DAMAGED, FAILED, INTERRUPTED, USAGE, CommandError
 from nvgre_inspect.display.text import amount, counted, duration
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class _Run:
 
     def run(self) -> int:
         """The exit code."""
+        from nvgre_inspect.encapsulation.reasons import UNREADABLE
         from nvgre_inspect.session import open_session
         from nvgre_inspect.traffic.loops import looped
         from nvgre_inspect.traffic.replay import replay
@@ -142,7 +143,9 @@ class _Run:
             totals = replay(parts, self._plan(), sink, stopped=self._stopped)
             damaged = analysis.conclude(session, arguments)
         self._say(preparation, totals)
-        return INTERRUPTED if totals.stopped else damaged
+        if totals.stopped:
+            return INTERRUPTED
+        return DAMAGED if UNREADABLE & preparation.skipped.keys() else damaged
 
     def _sink(self, stack: ExitStack) -> Sink:
         """Where frames go, checked before anything is read."""
