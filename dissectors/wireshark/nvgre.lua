@@ -24,7 +24,11 @@ local TAGS = { [0x8100] = true, [0x88A8] = true, [0x9100] = true }
 
 local AUTO, NVGRE, KEY32 = 0, 1, 2
 
-local nvgre = Proto("nvgre", "Network Virtualization using GRE")
+-- Loaded twice (installed, and by -X lua_script), the first one does it all.
+local is_first, nvgre = pcall(Proto, "nvgre", "Network Virtualization using GRE")
+if not is_first then
+    return
+end
 
 nvgre.prefs.keys = Pref.enum(
     "GRE keys",

@@ -24,7 +24,7 @@ from nvgre_inspect.wireshark.fields import FIELDS, OPTIONS
 from nvgre_inspect.wireshark.profile import script_path
 from nvgre_inspect.wireshark.records import as_dicts, ours
 from nvgre_inspect.wireshark.rows import Row, Rows
-from nvgre_inspect.wireshark.tshark import find, neutral
+from nvgre_inspect.wireshark.tshark import find, neutral, run
 from samples import build
 
 pytestmark = [pytest.mark.interop, tshark.needs_tshark]
@@ -243,3 +243,13 @@ def test_reassembled_packets_are_marked(samples: Path) -> None:
     fragments = [row for row in described if row["ip.flags.mf"][0] == "1" or row["ip.frag_offset"][0] != "0"]
     assert any(row["ip.frag_offset"][0] != "0" for row in fragments)
     assert [row for row in described if row["nvgre.fragmented"]] == fragments
+
+
+def test_loaded_twice_it_is_there_once(tmp_path: Path, samples: Path) -> None:
+    """Installed, and named on the command line too."""
+    again = tmp_path / "again.lua"
+    again.write_bytes(script_path().read_bytes())
+    words = ("-r", str(samples / "vlan.pcap"), "-c", "1", "-T", "fields", "-e", "nvgre.vsid")
+    with neutral() as environment:
+        outcome = run([find(), "-n", *SCRIPT, "-X", f"lua_script:{again}", *words], environment=environment)
+    assert (outcome.output, outcome.complaint) == (b"5001\n", "")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nvgre_inspect.cli.main import main
 from nvgre_inspect.wireshark import tshark
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="stands in for tshark with a shell script")
@@ -164,3 +165,20 @@ def test_nobodys_preferences_are_in_the_neutral_environment(monkeypatch: pytest.
         assert environment["WIRESHARK_CONFIG_DIR"] == str(folder)
         assert list(folder.iterdir()) == []
     assert not folder.exists()
+
+
+def test_the_version_command_names_it(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = program("echo 'TShark (Wireshark) 4.2.7 (Git v4.2.7).'")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"tshark 4.2.7, {path}"
+    Path(path).write_text("#!/bin/sh\necho 'no such library' >&2\nexit 127\n")
+    tshark._asked.cache_clear()
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "tshark does not run: no such library"
+    Path(path).unlink()
+    monkeypatch.setattr(tshark, "_FOLDERS", {})
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("tshark not found")
