@@ -102,6 +102,7 @@ class Scoreboard:
                 if segment.start >= first and segment.end <= end and not segment.sacked:
                     self._forget(segment)
                     segment.sacked = True
+                    segment.lost = segment.resent = False
                     found += segment.size
                     self.highest_sacked = max(self.highest_sacked, segment.end)
                     if segment.times == 1:
