@@ -18,12 +18,14 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from nvgre_inspect.wireshark.cut import Cut
 from nvgre_inspect.wireshark.settings import Settings, decode_as_arguments, environment
 from nvgre_inspect.wireshark.tree import Node, from_json, renumbered
 from nvgre_inspect.wireshark.tshark import Running, TsharkError, find, without_secrets
+
+if TYPE_CHECKING:
+    from nvgre_inspect.wireshark.cut import Cut
 
 #: Seconds that the answer may take once it was asked for.
 ANSWER_S = 30.0

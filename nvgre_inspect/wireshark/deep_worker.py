@@ -12,6 +12,7 @@ sentence. What takes time and needs no request (imports, tshark's list of its fi
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from typing import IO, Any
 
 from nvgre_inspect.wireshark.settings import refused
 
-_FRAME_NUMBER = b"\tFT_FRAMENUM\t"
+_FRAME_NUMBER = re.compile(rb"^F\t[^\t\n]*\t([^\t\n]*)\tFT_FRAMENUM\t", re.MULTILINE)
 
 
 class _Fields:
@@ -42,7 +43,7 @@ class _Fields:
         """The names of all fields whose values are numbers of packets."""
         self._process.wait()
         self._list.seek(0)
-        return {line.split(b"\t")[2].decode() for line in self._list if _FRAME_NUMBER in line}
+        return {name.decode() for name in _FRAME_NUMBER.findall(self._list.read())}
 
 
 def names(items: Iterable[list[Any]]) -> set[str]:

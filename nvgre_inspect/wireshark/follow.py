@@ -10,7 +10,7 @@ one that misses something. tshark keeps the whole stream in memory before it pri
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class Piece:
     missing: int = 0
 
 
-def follow(path: Path, protocol: str, source: tuple[str, int], settings: Settings) -> Iterator[Piece]:
+def follow(path: Path, protocol: str, source: tuple[str, int], settings: Settings) -> Generator[Piece, None, None]:
     """The pieces of the one stream in a capture, in order; `source` is the address and port of the forward end.
 
     `protocol` is one of PROTOCOLS. Raises TsharkError where tshark is missing, fails, or cannot follow that protocol.

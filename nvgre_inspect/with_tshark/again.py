@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from nvgre_inspect.flows.packet_pages import PacketPages
 from nvgre_inspect.model.selected import Selected
+
+if TYPE_CHECKING:
+    from nvgre_inspect.flows.packet_pages import PacketPages  # which imports pandas
 
 #: Frames that are read at a time.
 _FRAMES = 4096

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from nvgre_inspect.capture.output import Output
 from nvgre_inspect.traffic import stamping
-from tests.benchmarks import replay, rewriting, tui
+from tests.benchmarks import replay, rewriting, tui, with_wireshark
 from tests.benchmarks.process import TOOL, in_turn, run
 
 ROOT = Path(__file__).parents[2]
@@ -194,6 +194,7 @@ def main() -> None:
         python_loops(big, packets),
         rewriting.rows(big, capture(packets // 50), packets, packets // 50, times),
         replay.rows(big, packets, times),
+        with_wireshark.rows(big, packets, times),
         tui.load(big, packets),
         memory([packets, 2 * packets, 4 * packets]),
         many_flows(packets),

@@ -1,0 +1,101 @@
+"""Cutting the conversation of one packet out of a session, by the way that costs least.
+
+Where the input was not counted yet, it is walked up to the packet; counting all of it would take longer than asking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.selected import Selected
+from nvgre_inspect.session import Session
+from nvgre_inspect.wireshark.bounded import FIRST_PACKETS, LATEST_PACKETS
+from nvgre_inspect.wireshark.cut import Cut, cut_out, one_frame, record_of
+from nvgre_inspect.wireshark.tenant_packets import TenantPackets, tenant_packets
+from nvgre_inspect.with_tshark.again import frames_again
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nvgre_inspect.model.snapshot import Snapshot
+    from nvgre_inspect.model.source import Frame
+
+
+def cut_for(session: Session, number: int, path: Path, snapshot: Snapshot | None) -> Cut:
+    """Write the conversation of the packet of that number, up to it, to `path`. Raises as `Session.frame`."""
+    frame = session.frame(number)
+    batch = _batch(frame)
+    records = session.decoder().decode(batch)
+    conversation: np.void | None = records[0]
+    if bool(records["frag_a_ip"][0] >= 0) and bool(records["frag_a_layers"][0] == 0):
+        # What a fragment of the underlay carries shows only once it is whole.
+        conversation = _joined(session, number, snapshot)
+    source = _Source.of(session, number, snapshot)
+    with closing(source.frames):
+        cut = cut_out(
+            _tenant_packets(session, source),
+            one_frame(batch, records, number),
+            records[0] if conversation is None else conversation,
+            session.interfaces,
+            path,
+        )
+    return replace(cut, left_out=cut.left_out + source.left_out)
+
+
+def _joined(session: Session, number: int, snapshot: Snapshot | None) -> np.void | None:
+    source = _Source.of(session, number, snapshot)
+    with closing(source.frames):
+        return record_of(_tenant_packets(session, source), number)
+
+
+def _tenant_packets(session: Session, source: _Source) -> Iterable[TenantPackets]:
+    return tenant_packets(source.frames, session.decode_options(), session.decoder().decode)
+
+
+class _Source(NamedTuple):
+    """The frames among which the conversation of a packet is, up to that packet."""
+
+    frames: Generator[Selected, None, None]
+    #: Of its flow, not among them since they are too many.
+    left_out: int = 0
+
+    @classmethod
+    def of(cls, session: Session, last: int, snapshot: Snapshot | None) -> _Source:
+        """The way that costs least: the frames of its flow, if these are known, else all."""
+        if not session.is_counted:
+            return cls(_all(session))
+        pages = session.pages(snapshot)
+        flow = pages.flow_of(last)
+        if flow is None:
+            return cls(frames_again(pages, np.array([last], dtype=np.int64)))
+        numbers = pages.numbers_of(np.array([flow], dtype=np.int64))
+        numbers = numbers[: np.searchsorted(numbers, last, side="right")]
+        excess = len(numbers) - FIRST_PACKETS - LATEST_PACKETS
+        if excess <= 0:
+            return cls(frames_again(pages, numbers))
+        return cls(frames_again(pages, np.concatenate([numbers[:FIRST_PACKETS], numbers[-LATEST_PACKETS:]])), excess)
+
+
+def _all(session: Session) -> Generator[Selected, None, None]:
+    yield from session.frames()
+
+
+def _batch(frame: Frame) -> PacketBatch:
+    """A frame as a batch of one."""
+    length = np.array([len(frame.data)], dtype=np.int64)
+    return PacketBatch(
+        np.frombuffer(frame.data or b"\0", dtype=np.uint8),
+        np.zeros(1, dtype=np.int64),
+        length,
+        np.array([frame.wirelen], dtype=np.int64),
+        np.array([frame.ts_ns], dtype=np.int64),
+        np.array([frame.linktype], dtype=np.uint16),
+        np.array([frame.interface], dtype=np.int32),
+        np.zeros(1, dtype=np.int64),
+    )
