@@ -51,7 +51,10 @@ class Sent(NamedTuple):
 
 
 class MachinePair:
-    """Machines `a` and `b`; `lose` is asked for every frame, in the order in which they are sent."""
+    """Machines `a` and `b`; `lose` is asked for every frame, in the order in which they are sent.
+
+    Unless `acquainted` is false they know each other's MAC addresses.
+    """
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class MachinePair:
         bandwidth_bps: int = 100_000_000,
         lose: Callable[[Sent], bool] = lambda sent: False,
         change: Callable[[Sent], bytes] = lambda sent: sent.frame,
+        acquainted: bool = True,
     ) -> None:
         self.simulator = Simulator()
         self.sent: list[Sent] = []
@@ -71,6 +75,11 @@ class MachinePair:
         tenant = Tenant(vsid=5001, tcp=options or TCPOptions())
         conversations = Conversations()
         self.a, self.b = (self._machine(tenant, name, conversations) for name in "ab")
+        if acquainted:
+            for address in (B4, B6):
+                self.a.neighbours.learn(address, MAC_B)
+            for address in (A4, A6):
+                self.b.neighbours.learn(address, MAC_A)
 
     def _machine(self, tenant: Tenant, name: str, conversations: Conversations) -> Machine:
         mac = MAC_A if name == "a" else MAC_B
