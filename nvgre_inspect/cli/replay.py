@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, NoReturn
 from nvgre_inspect.cli import analysis, encap, rewriting
 from nvgre_inspect.cli.arguments import Parser, add_files, add_words, nonempty
 from nvgre_inspect.cli.errors import DAMAGED, FAILED, INTERRUPTED, USAGE, CommandError
-from nvgre_inspect.display.text import amount, counted, duration
+from nvgre_inspect.display.progress import describe
+from nvgre_inspect.display.text import amount, counted, duration, escape
 
 if TYPE_CHECKING:
+    from nvgre_inspect.display.progress import Progress
     from nvgre_inspect.session import Session
     from nvgre_inspect.traffic.pacing import Plan
     from nvgre_inspect.traffic.preparing import Preparation
@@ -133,7 +135,8 @@ class _Run:
         loops = 1 if arguments.dry_run and arguments.loop == 0 else arguments.loop
         with analysis.explained(), ExitStack() as stack:
             sink = self._sink(stack)
-            session = stack.enter_context(open_session(arguments.files, options=options))
+            hear = None if arguments.quiet else _say_compiling
+            session = stack.enter_context(open_session(arguments.files, options=options, progress=hear))
             preparation = self._preparation(session)
 
             source = session.frames(arguments.row_filter, inner=None if arguments.as_is else "tenant")
@@ -227,19 +230,28 @@ class _Run:
         if self._interface is not None:
             to = f" on {self._interface.name} (MTU {self._interface.mtu:,})"
         elif arguments.output is not None:
-            to = f" to {arguments.output}"
-        again = ", again and again" if arguments.loop == 0 else ""
-        speed = "; as fast as it goes" if arguments.topspeed else ""
-        return f"would be sent{to}: {_amounts(totals, '')}{again}{speed}".replace(":  ", ": ")
+            to = f" to {escape(arguments.output)}"
+        if arguments.topspeed:
+            what = f"{_sizes(totals, '')}, as fast as it goes{_loops_of(totals)}"
+        else:
+            what = _amounts(totals, "")
+        return f"would be sent{to}: {what}{', again and again' if arguments.loop == 0 else ''}"
 
 
 def _amounts(totals: Totals, done: str) -> str:
     """`1,000 packets sent, 660 kB, in 2.000 s: 500 packets/s, 2.6 Mbit/s`, and the loops if there were several."""
-    text = f"{counted(totals.frames, 'packet')} {done}".rstrip()
-    text += f", {amount(totals.bytes)}, in {duration(totals.elapsed_ns / 1e9)}"
+    text = f"{_sizes(totals, done)}, in {duration(totals.elapsed_ns / 1e9)}"
     if totals.elapsed_ns:
         text += f": {totals.pps:,.0f} packets/s, {totals.mbps:,.1f} Mbit/s"
-    return f"{text}, {totals.loops:,} loops" if totals.loops > 1 else text
+    return text + _loops_of(totals)
+
+
+def _sizes(totals: Totals, done: str) -> str:
+    return f"{counted(totals.frames, 'packet')} {done}".rstrip() + f", {amount(totals.bytes)}"
+
+
+def _loops_of(totals: Totals) -> str:
+    return f", {totals.loops:,} loops" if totals.loops > 1 else ""
 
 
 def _left_out(preparation: Preparation, totals: Totals) -> Iterator[str]:
@@ -257,6 +269,12 @@ def _left_out(preparation: Preparation, totals: Totals) -> Iterator[str]:
 
 def _tell(totals: Totals) -> None:
     analysis.say(f"  {_amounts(totals, 'sent')}")
+
+
+def _say_compiling(progress: Progress) -> None:
+    """The one wait that would surprise. How far the sending is, is said every second."""
+    if progress.activity == "compiling":
+        analysis.say(describe(progress))
 
 
 def _ignore(totals: Totals) -> None:

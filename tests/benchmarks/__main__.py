@@ -41,6 +41,19 @@ def capture(packets: int, flows: int = 5_000) -> Path:
     return path
 
 
+def stamped(packets: int) -> Iterator[Row]:
+    """How fast captures of a size are made."""
+    path = FOLDER / "stamped.pcap"
+    ours = run([*TOOL, "generate", "--bench-profile", str(packets), "-o", str(path), "--force"])
+    size = path.stat().st_size
+    path.unlink()
+    yield (
+        f"`generate --bench-profile {packets} -o bench.pcap`",
+        f"{ours.wall:.2f} s wall, {ours.cpu:.2f} s CPU ({packets / ours.wall / 1e3:,.0f} k packets/s)",
+        f"{size / 1e6:.0f} MB; peak {ours.peak:.0f} MiB",
+    )
+
+
 def engine(path: Path, packets: int) -> Iterator[Row]:
     """The stages in one thread, in this process."""
     from nvgre_inspect.capture import open_capture
@@ -193,6 +206,7 @@ def main() -> None:
         against_tshark(capture(4 * packets), 4 * packets, 1),
         python_loops(big, packets),
         rewriting.rows(big, capture(packets // 50), packets, packets // 50, times),
+        stamped(packets),
         replay.rows(big, packets, times),
         with_wireshark.rows(big, packets, times),
         tui.load(big, packets),
