@@ -34,6 +34,8 @@ from nvgre_inspect.traffic.vnic import VNic
 #: What the virtual switch takes from one of its ports to another.
 SWITCHING_NS = 5_000
 _GROUP_BIT = 0x01
+#: EtherTypes of tags, as they stand in a frame.
+_TAGS = frozenset(ethertype.to_bytes(2, "big") for ethertype in offsets.VLAN_ETHERTYPES)
 _IP4_START = b"\x08\x00\x45"
 _IP6_START = b"\x86\xdd"
 _FRAGMENT_BITS = 0x3F
@@ -80,13 +82,13 @@ class Host:
         self._path_mtus: dict[Address, int] = {}
         self._reassembly = Reassembly()
         self._legs: dict[Address, Leg] = {}
+        self._hash = entropy.FlowHash()
         self.set_policy(policy)
 
     def set_policy(self, policy: Policy) -> None:
         """From now on addresses are where `policy` has them; its encapsulation stays that of the scenario."""
         self._router = Router(policy)
         self._subnets = {subnet.vsid: subnet for subnet in policy.subnets}
-        self._hash = entropy.FlowHash()
         self._ways: dict[tuple[int, bytes], _Way] = {}
 
     def plug(self, vnic: VNic) -> None:
@@ -115,7 +117,7 @@ class Host:
             vnic.tap(packet)
         ports = self._ports.get(packet.tenant, {})
         if packet.inner[0] & _GROUP_BIT:
-            self._deliver_later((port for port in ports.values() if port is not vnic), packet)
+            self._deliver_later((port for port in ports.values() if port is not vnic), packet.copy())
         elif packet.inner[:6] in ports:
             self._deliver_later([ports[packet.inner[:6]]], packet)
             return
@@ -131,7 +133,7 @@ class Host:
         if way.reason:
             self.skipped[way.reason] += 1
             return
-        if self._options.inner_vlan != "keep" and packet.inner[12:14] in offsets_of_tags:
+        if self._options.inner_vlan != "keep" and packet.inner[12:14] in _TAGS:
             packet.inner = read(packet.inner, len(packet.inner)).without_tags().data
         packet.entropy = self._entropy(way.hash)
         packet.tos = self._tos(packet.inner)
@@ -261,7 +263,7 @@ class Host:
             self.skipped["no-subnet"] += 1
             return
         frame = packet.inner
-        if self._options.inner_vlan != "keep" and frame[12:14] in offsets_of_tags:
+        if self._options.inner_vlan != "keep" and frame[12:14] in _TAGS:
             self.skipped["inner-vlan"] += 1  # RFC 7637 section 3.3
             return
         if packet.tos & 3:
@@ -289,10 +291,6 @@ class Host:
         if value is None:
             return b""
         return packet.inner if value == inner.tos & 3 else ecn.set_ecn(packet.inner, inner.payload, value)
-
-
-#: EtherTypes of tags, as they stand in a frame.
-offsets_of_tags = frozenset(ethertype.to_bytes(2, "big") for ethertype in offsets.VLAN_ETHERTYPES)
 
 
 def inner_tos(frame: bytes) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from nvgre_inspect.encapsulation.outer import group_mac
 from nvgre_inspect.traffic.fabric import LEAF_MAC
 from nvgre_inspect.traffic.network import Network
 from nvgre_inspect.traffic.packet import Packet
@@ -70,10 +71,9 @@ class Observer:
 
     def _outer(self, packet: Packet, macs: bytes) -> bytes:
         assert packet.leg is not None
-        group = packet.leg.dst.is_multicast
-        frame = self._network.renderer.frame(packet, macs)
-        # A group's MAC address stays the same on every link.
-        return frame if not (macs and group) else self._network.renderer.frame(packet)[:6] + frame[6:]
+        if macs and packet.leg.dst.is_multicast:  # whose MAC address is the same on every link
+            macs = group_mac(packet.leg.dst) + macs[6:]
+        return self._network.renderer.frame(packet, macs)
 
     def _hear(self, packet: Packet, render: Callable[[], bytes]) -> None:
         outcomes = self._network.stages.outcomes("capture", packet, self.spec.name)
