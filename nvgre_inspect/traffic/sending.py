@@ -42,6 +42,8 @@ _SIOCGIFFLAGS: Final = 0x8913
 _SIOCGIFMTU: Final = 0x8921
 _SIOCGIFHWADDR: Final = 0x8927
 _IFF_UP: Final = 1
+#: IFNAMSIZ less its NUL: of a longer name an ioctl would see the beginning only.
+_LONGEST_NAME: Final = 15
 #: ARPHRD_ETHER and ARPHRD_LOOPBACK: devices that take Ethernet frames.
 _ETHERNET_DEVICES: Final = (1, 772)
 #: struct mmsghdr of 64-bit Linux: pointer and length of the name, of the vector, of control data; flags; bytes sent.
@@ -98,18 +100,24 @@ def find_interface(name: str) -> Interface:
     _check_system(name)
     import fcntl
 
-    request = struct.pack("256s", name.encode()[:15])
+    if len(name.encode()) > _LONGEST_NAME:
+        raise _missing(name)
+    request = struct.pack("256s", name.encode())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         try:
             mtu = struct.unpack_from("i", fcntl.ioctl(sock, _SIOCGIFMTU, request), 16)[0]
             flags = struct.unpack_from("H", fcntl.ioctl(sock, _SIOCGIFFLAGS, request), 16)[0]
             kind = struct.unpack_from("H", fcntl.ioctl(sock, _SIOCGIFHWADDR, request), 16)[0]
         except OSError:
-            names = ", ".join(known for _, known in socket.if_nameindex())
-            raise SendError(f"no interface {name!r}; there are: {names}") from None
+            raise _missing(name) from None
     if kind not in _ETHERNET_DEVICES:
         raise SendError(f"{name} does not take Ethernet frames")
     return Interface(name, mtu, bool(flags & _IFF_UP))
+
+
+def _missing(name: str) -> SendError:
+    names = ", ".join(known for _, known in socket.if_nameindex())
+    return SendError(f"no interface {name!r}; there are: {names}")
 
 
 def open_sender(name: str) -> Sender:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +19,7 @@ from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.record import RECORD
 from nvgre_inspect.reference.decode import decode
 from nvgre_inspect.traffic.loops import looped
+from nvgre_inspect.traffic.patching import Patch
 from nvgre_inspect.traffic.shift_rules import AddressStep, RuleError, Shift
 from nvgre_inspect.traffic.shifting import Shifter, packed
 from tests.builders import overlay
@@ -150,6 +152,21 @@ def test_udp_without_a_checksum_has_none_afterwards() -> None:
     frame = bytearray(FRAMES["udp"])
     frame[40:42] = b"\0\0"
     assert shifted([bytes(frame)])[0][40:42] == b"\0\0"
+
+
+@pytest.mark.parametrize("before", [0, 1, 14, 15])
+def test_a_header_at_an_odd_place(before: int) -> None:
+    """Where a link layer of odd length comes first, sums of words have their bytes swapped."""
+    header = overlay.build.ipv4("10.0.0.1", "10.0.255.254", 17, b"")
+    given = batch([bytes(before) + header])
+    patch = Patch(dataclasses.replace(given, buffer=given.buffer.copy()))
+    at, every = np.array([before]), np.array([True])
+    changed = patch.add_ipv4(at + 12, 0x10203, every) + patch.add_ipv4(at + 16, 0x10203, every)
+    patch.fix_checksum(at + 10, changed, every)
+    found = patch.read(at + 12, 4, every), patch.read(at + 16, 4, every)
+    assert [int(address[0]) for address in found] == [0x0A010204, 0x0A020201]
+    words = [int(patch.read(at + k, 2, every)[0]) for k in range(0, 20, 2)]
+    assert overlay.build.checksum(b"".join(word.to_bytes(2) for word in words)) == 0
 
 
 def test_a_vsid_goes_round_among_those_of_tenants() -> None:

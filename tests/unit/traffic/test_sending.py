@@ -116,8 +116,9 @@ def test_the_loopback_interface_is_known_and_others_are_listed() -> None:
     found = find_interface("lo")
     assert found.name == "lo"
     assert found.mtu > 1000
-    with pytest.raises(SendError, match=r"no interface 'nosuch0'; there are: .*lo"):
-        find_interface("nosuch0")
+    for name in ("nosuch0", "lo" + "\0" * 14, "lo" * 200):
+        with pytest.raises(SendError, match=r"no interface .*; there are: .*lo"):
+            find_interface(name)
 
 
 @linux
