@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,12 +135,16 @@ def _play(arguments: argparse.Namespace, scenario: Scenario) -> None:
     from nvgre_inspect.traffic.generate import generate
 
     begun = time.monotonic()
-    with analysis.explained(), _captures(arguments, scenario) as sink, _progress(arguments, scenario) as progress:
-        result = generate(scenario, sink, truth=arguments.truth is not None, progress=progress)
-        if result.truth is not None:
-            inputs = [arguments.scenario, arguments.output]
-            with replacing(arguments.truth, force=arguments.force, inputs=inputs) as stream:
-                stream.write(_json(result.truth))
+    inputs = [arguments.scenario, arguments.output]
+    with analysis.explained(), ExitStack() as stack:
+        sink = stack.enter_context(_captures(arguments, scenario))
+        truth = None  # opened before anything is played: that it cannot be written should not be said after an hour
+        if arguments.truth is not None:
+            truth = stack.enter_context(replacing(arguments.truth, force=arguments.force, inputs=inputs))
+        progress = stack.enter_context(_progress(arguments, scenario))
+        result = generate(scenario, sink, truth=truth is not None, progress=progress)
+        if truth is not None and result.truth is not None:
+            truth.write(_json(result.truth))
     if arguments.quiet:
         return
     frames = sum(counts.frames for counts in result.points.values())
