@@ -118,7 +118,7 @@ class Preparation:
         if self._encapsulator is not None and len(batch):
             result = self._encapsulator.rewrite(batch, np.zeros(0, np.void), numbers)
             self.skipped.update(result.reason)
-            batch = result.batch
+            batch = _own(result.batch)
         batch = self._sendable(batch)
         for part in _padded(batch) if self._pad else (batch,):
             if len(part):
@@ -169,6 +169,12 @@ class _TenantInterfaces:
     def _add(self, output: OutputInterface) -> int:
         self.table.append(InterfaceInfo("", len(self.table), output.name, output.linktype, 0, output.description))
         return len(self.table) - 1
+
+
+def _own(batch: PacketBatch) -> PacketBatch:
+    """The frames in memory of their own: that of an encapsulator is good until its next batch."""
+    used = int((batch.offset + batch.caplen).max(initial=0))
+    return dataclasses.replace(batch, buffer=batch.buffer[:used].copy())
 
 
 def _padded(batch: PacketBatch) -> Iterator[PacketBatch]:

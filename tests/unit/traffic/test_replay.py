@@ -87,6 +87,17 @@ def test_a_plain_capture_is_what_encap_makes_of_it(run, tmp_path, policy):
     assert "packets written" in outcome.err
 
 
+def test_many_batches_are_what_encap_makes_of_them(run, tmp_path):
+    """The compiled encapsulator hands out the same memory again and again, and frames are prepared ahead."""
+    big, plain = tmp_path / "big.pcap", tmp_path / "plain.pcap"
+    assert run("generate", "--bench-profile", "20000,50,3", "-o", big).code == 0
+    assert run("decap", big, "-o", plain).code == 0
+    for command, path in (("encap", plain), ("replay", big)):
+        words = (command, path, "-o", tmp_path / f"{command}.pcap", "--engine", "kernels", *TUNNEL)
+        assert run(*words).code == 0
+    assert (tmp_path / "replay.pcap").read_bytes() == (tmp_path / "encap.pcap").read_bytes()
+
+
 def test_what_is_encapsulated_goes_into_another_tunnel(run, tmp_path):
     sample = SAMPLES / "overlapping-tenants.pcap"
     assert run("decap", sample, "-o", tmp_path / "inner.pcap").code == 0
