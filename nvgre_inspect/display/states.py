@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dissectors import offsets
-from nvgre_inspect.display.text import counted, escape
+from nvgre_inspect.display.facts import shares
+from nvgre_inspect.display.text import counted
+from nvgre_inspect.flows.shares import UNKNOWN
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nvgre_inspect.model.snapshot import Snapshot
     from nvgre_inspect.model.state import State
-
-#: Protocols that a mix names.
-_NAMED = 4
 
 
 def no_packets(
@@ -33,10 +32,9 @@ def no_packets(
 
 def protocol_mix(flows: pd.DataFrame) -> str:
     """`tcp 80 %, udp 15 %, arp 5 %`: the protocols of a flows table by packets, the largest four."""
-    packets = (flows["packets_fwd"] + flows["packets_rev"]).groupby(flows["protocol"].astype(str)).sum()
-    total = max(int(packets.sum()), 1)
-    largest = packets.sort_values(ascending=False, kind="stable").head(_NAMED)
-    return ", ".join(f"{escape(str(name))} {100 * int(count) / total:.0f} %" for name, count in largest.items())
+    names = flows["protocol"].astype(object).fillna(UNKNOWN)
+    packets = (flows["packets_fwd"] + flows["packets_rev"]).groupby(names).sum()
+    return shares(packets.sort_values(ascending=False, kind="stable"))
 
 
 def encrypted(state: State) -> str | None:

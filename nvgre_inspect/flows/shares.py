@@ -8,11 +8,14 @@ import pandas as pd
 from nvgre_inspect.flows import labels
 from nvgre_inspect.model.state import State
 
+#: Stands for packets whose protocol is not known.
+UNKNOWN = "unknown"
+
 
 def protocol_packets(state: State) -> pd.Series[int]:
     """Packets by protocol of the innermost packet, as the table `flows` names it; the largest first.
 
-    int64, index text; what is not known (null in `flows`) is left out.
+    int64, index text; what has none that is known (null in `flows`) is UNKNOWN, so that shares are of all packets.
     """
     flows = state.flows
     codes, first = labels.combine([flows["family"], flows["protocol"], flows["ethertype"]])
@@ -21,5 +24,5 @@ def protocol_packets(state: State) -> pd.Series[int]:
         np.add.at(packets, codes, flows["packets"][:, side])
     some = flows[first]
     names = labels.protocol_names(some["family"], some["protocol"], some["ethertype"])
-    by_name = pd.Series(packets).groupby(np.asarray(names, dtype=object)).sum()
+    by_name = pd.Series(packets).groupby(pd.Series(names, dtype=object).fillna(UNKNOWN)).sum()
     return by_name.sort_values(ascending=False, kind="stable")

@@ -28,7 +28,7 @@ async def test_one_look_says_what_it_is_and_whether_something_is_wrong(size):
         assert "Tunnels (9)" in seen
         assert "Findings (1)" in seen
         assert "● 802.1Q tag on the inner frame" in seen
-        assert "1 note" in lines(app)[-2]
+        assert "1 note: 6 shows it" in lines(app)[-2]
 
 
 async def test_the_largest_are_first():
@@ -76,6 +76,12 @@ async def test_no_packets():
 async def test_no_tunnels_says_what_was_seen_instead():
     async with shared("tcpdump/ipv4_tcp_http_xml.pcap") as (app, _):
         assert "no tunnels here; seen: tcp 100 %" in text(app)
+
+
+async def test_no_protocol_that_is_known():
+    async with shared("tcpdump/truncated-aack.pcap") as (app, _):
+        assert "no tunnels here; seen: unknown 100 %" in text(app)
+        assert "no findings so far" not in text(app)
 
 
 async def test_encrypted():

@@ -162,7 +162,7 @@ class OverviewScreen(PanesScreen):
             self._tables[name].show(snapshot.table(name), rows)
             self.query_one(f"#{name}-pane", Pane).entitle(f"{name.capitalize()} ({len(rows):,})")
         self._show_reasons(seen)
-        self.show_status(_verdict(snapshot))
+        self.show_status(_verdict(snapshot, whole=not self.app.loading))
 
     def _draw(self) -> None:
         if self._glance is not None:
@@ -248,8 +248,10 @@ class OverviewScreen(PanesScreen):
         self._tables[focused].focus()
 
 
-def _verdict(snapshot: Snapshot) -> str:
-    """One line: whether something is wrong."""
+def _verdict(snapshot: Snapshot, *, whole: bool) -> str:
+    """One line: whether something is wrong, as far as it is known: `whole` says whether all was read."""
     counts = snapshot.findings["severity"].astype(str).value_counts()
     parts = [counted(int(counts[name]), name) for name in _SEVERITIES if name in counts]
-    return f"{', '.join(parts)}: 6 shows them" if parts else "no findings"
+    if not parts:
+        return "no findings" if whole else "no findings so far"
+    return f"{', '.join(parts)}: 6 shows {'it' if int(counts.sum()) == 1 else 'them'}"

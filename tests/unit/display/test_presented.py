@@ -114,3 +114,11 @@ def test_the_mix_names_the_largest_protocols():
     )
     assert states.protocol_mix(flows) == "tcp 78 %, udp 11 %, icmp 6 %, arp 4 %"
     assert states.protocol_mix(flows.head(0)) == ""
+
+
+def test_the_mix_is_of_all_packets_though_the_protocol_of_some_is_not_known():
+    flows = pd.DataFrame(
+        {"protocol": pd.Categorical(["tcp", None]), "packets_fwd": [1, 2], "packets_rev": [0, 1]},
+    )
+    assert states.protocol_mix(flows) == "unknown 75 %, tcp 25 %"
+    assert states.protocol_mix(flows.tail(1)) == "unknown 100 %"

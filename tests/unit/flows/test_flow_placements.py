@@ -6,7 +6,7 @@ import pytest
 
 import nvgre_inspect
 from nvgre_inspect.flows.flow_placements import flow_placements
-from nvgre_inspect.flows.shares import protocol_packets
+from nvgre_inspect.flows.shares import UNKNOWN, protocol_packets
 from tests.unit.flows.again import SAMPLES
 from tests.unit.flows.state_builder import state
 
@@ -41,7 +41,9 @@ def test_protocols_are_those_of_the_flows(path):
     with nvgre_inspect.open(path) as session:
         view = session.read().snapshot()
     flows = view.flows
-    expected = (flows["packets_fwd"] + flows["packets_rev"]).groupby(flows["protocol"].astype(object)).sum()
+    expected = (
+        (flows["packets_fwd"] + flows["packets_rev"]).groupby(flows["protocol"].astype(object).fillna(UNKNOWN)).sum()
+    )
     found = protocol_packets(view.state)
     assert found.to_dict() == expected.to_dict()
     assert found.is_monotonic_decreasing
