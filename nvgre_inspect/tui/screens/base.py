@@ -14,7 +14,8 @@ from nvgre_inspect.actions import Context
 from nvgre_inspect.tui import sharing
 from nvgre_inspect.tui.keymap import bindings
 from nvgre_inspect.tui.messages import Selection
-from nvgre_inspect.tui.scope import SEPARATOR, Scope
+from nvgre_inspect.tui.scope import Scope
+from nvgre_inspect.tui.widgets.breadcrumb import Breadcrumb
 
 if TYPE_CHECKING:
     from nvgre_inspect.model.snapshot import Snapshot
@@ -40,7 +41,6 @@ class InspectScreen(Screen[None]):
     InspectScreen {
         layout: vertical;
         & > #header { height: 1; background: $panel; color: $foreground;
-            & > #breadcrumb { width: 1fr; text-overflow: ellipsis; text-wrap: nowrap; padding: 0 1; }
             & > #progress { width: auto; padding: 0 1; color: $accent; }
         }
         & > #notice, & > #status { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -56,8 +56,9 @@ class InspectScreen(Screen[None]):
         self._seen_scope: Scope | None = None
         self._ready = False
         # Held here: what comes when the app is being left finds no widget by its name any more.
-        self._breadcrumb, self._progress, self._notice, self._status = (
-            Static(id=name, markup=False) for name in ("breadcrumb", "progress", "notice", "status")
+        self._breadcrumb = Breadcrumb(id="breadcrumb")
+        self._progress, self._notice, self._status = (
+            Static(id=name, markup=False) for name in ("progress", "notice", "status")
         )
 
     def compose(self) -> ComposeResult:
@@ -134,7 +135,7 @@ class InspectScreen(Screen[None]):
         """Breadcrumb and progress."""
         steps = [self.app.source_name, *(step.label for step in self.app.scope.steps)]
         title = str(self.TITLE or self.NAME.capitalize())
-        self._breadcrumb.update(Content.assemble((title, "bold"), f"  {SEPARATOR.join(steps)}"))
+        self._breadcrumb.say(title, steps)
         self._progress.update(Content(self.app.progress_text))
         self._notice.update(Content(" · ".join(self.app.notices)))
         self._notice.display = bool(self.app.notices)
