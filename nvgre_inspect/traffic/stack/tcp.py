@@ -34,6 +34,8 @@ class TCP:
         self.simulator = machine.simulator
         self.options = machine.tcp_options
         self.random = machine.random
+        #: Sends a segment: (route, segment, what is known of it, ECN).
+        self.output = machine.send
         #: By local port, peer's address and port.
         self._connections: dict[_Key, Connection] = {}
         self._listening: dict[int, Accept] = {}
@@ -61,10 +63,6 @@ class TCP:
         """The longest segment: of what is known of the path, or (what a SYN says) of the machine's own link."""
         mtu = self._machine.mtu_to(route.dst) if of_path else self._machine.mtu
         return mtu - route.header_len - tcp_wire.HEADER_LEN
-
-    def output(self, route: ip.Route, body: bytes, info: Segment, ecn: int = 0) -> None:
-        """Send a segment."""
-        self._machine.send(route, body, info, ecn)
 
     def receive(self, datagram: ip.Datagram) -> None:
         """A packet with protocol TCP came."""

@@ -84,6 +84,9 @@ class Connection:
         self._busy = False
         #: The application reads by `read`; until then what came counts against the window.
         self.keeps_unread = False
+        # Agreed upon in the handshake.
+        self._mss = 0
+        self._sack = False
         self._ecn = False
         self._congestion_seen = False
 
@@ -147,7 +150,6 @@ class Connection:
             self._receiver = Receiver(min(self._tcp.options.receive_buffer, 0xFFFF), 0)
         self._peer_scale = said.scale or 0 if self._scale is not None else 0
         peer = said.mss or tcp_wire.DEFAULT_MSS[len(self._route.dst)]
-        self.sender.mss = 0
         self._mss = min(peer, self._tcp.mss(self._route))
         self._sack = said.sack and self._tcp.options.sack
         self._receiver.mss = min(self._tcp.mss(self._route), peer)
@@ -310,9 +312,8 @@ class Connection:
         self, flags: int, place: int, size: int = 0, *, again: bool = False, probe: bool = False, ecn: int = 0
     ) -> None:
         receiver, options = self._receiver, b""
-        if receiver.has_blocks and self._sack:
-            blocks = [(self._irs + first, self._irs + end) for first, end in receiver.blocks()]
-            options = tcp_wire.sack_option(blocks)
+        if self._sack and (blocks := receiver.blocks()):
+            options = tcp_wire.sack_option([(self._irs + first, self._irs + end) for first, end in blocks])
             if size + len(options) > self.sender.mss:
                 # Data goes first (RFC 6691).
                 options = b""

@@ -109,16 +109,13 @@ class Receiver:
 
     def blocks(self) -> list[tuple[int, int]]:
         """What the next acknowledgement says has come beyond the gap; what came twice first, once."""
+        if not self._ahead and self._twice is None:
+            return []
         found = [] if self._twice is None else [self._twice]
         self._twice = None
         for place in self._recent[:MOST_BLOCKS]:
             found += [(first, end) for first, end in self._ahead if first <= place < end]
         return found
-
-    @property
-    def has_blocks(self) -> bool:
-        """Whether there is something to say in SACK blocks."""
-        return bool(self._ahead) or self._twice is not None
 
     # --- the window -----------------------------------------------------------------------------------------
     def window(self) -> int:

@@ -135,7 +135,10 @@ class Machine:
         """An IP packet, as soon as the MAC of whom it is for is known."""
         mac = self.neighbours.mac_of(route.dst)
         if mac is not None:
-            self._send_to(route, body, info, ecn, mac)
+            if len(body) + route.header_len <= self.mtu:
+                self._vnic.send(route.frame(mac, body, ecn), info)
+            else:
+                self._send_to(route, body, info, ecn, mac)
         elif self.is_group(route.dst):
             group = arp.BROADCAST if route.dst in self._broadcasts else group_mac(route.dst)
             self._send_to(route, body, info, ecn, group)

@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 import struct
+from collections.abc import Callable
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.builders.machine_pair import A4, B4, MAC_A, MAC_B, MS, MTU, SECOND, U
 MSS = MTU - 40
 
 
-def lose_data(*numbers: int, times: int = 1) -> object:
+def lose_data(*numbers: int, times: int = 1) -> Callable[[Sent], bool]:
     """Lose the n-th data segments of `a` (from 0), each so often."""
     first: dict[int, int] = {}
     left: dict[int, int] = {}
@@ -52,7 +53,8 @@ def test_fast_retransmit_at_the_third_duplicate(sack: bool) -> None:
         sent for sent in pair.segments("b") if sent.ns < resent.ns and sent.tcp.ack == lost.tcp.seq and not sent.lost
     ]
     arrived = [sent for sent in duplicates if sent.ns + len(sent.frame) * 80 + 500 * US <= resent.ns]
-    assert len(arrived) == 4 or len(arrived) == 3
+    # The acknowledgement of what was before, if that did not cover the segment before too, and three duplicates.
+    assert len(arrived) in (3, 4)
 
 
 @pytest.mark.parametrize("sack", [True, False])
