@@ -143,8 +143,9 @@ def _fault_keys(kind: str) -> tuple[Key, ...]:
 def _of_kind(item: object, path: str, keys_of: Callable[[str], tuple[Key, ...]], problems: list[str]) -> Values:
     """The values of a table whose keys depend on its `kind`."""
     kind = item.get("kind") if isinstance(item, dict) else None
+    known = isinstance(kind, str) and (kind in WORKLOADS or kind in FAULTS)
     keys = keys_of(kind) if isinstance(kind, str) else keys_of("")
-    if isinstance(item, dict) and kind not in WORKLOADS and kind not in FAULTS:
+    if isinstance(item, dict) and not known:
         # What goes with it cannot be told; that it is missing or wrong is what has to be said.
         item = {"kind": kind} if "kind" in item else {}
     return read_table(item, keys, path, problems)

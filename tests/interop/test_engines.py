@@ -25,7 +25,7 @@ from nvgre_inspect.reference.decode import decode
 from tests.builders.states import assert_arrays_equal, assert_states_equal
 
 #: Frames of each capture for the uncompiled kernels, which take more than a millisecond for one.
-_FIRST_FRAMES = 20
+_FIRST_FRAMES = 8
 
 
 @pytest.mark.parametrize("part", capture_files.PARTS)

@@ -542,7 +542,7 @@ async def test_texts_from_captures_are_shown_as_they_are(tmp_path):
 
 
 async def test_hostile_captures():
-    """The first packets of every capture beside the checkout, drawn with all layers unfolded."""
+    """The first packet of every capture beside the checkout, drawn with all layers unfolded."""
     if not SHARED.is_dir():
         pytest.skip("the shared captures (../shared/captures beside the checkout) are absent")
     drawn = 0
@@ -560,10 +560,10 @@ async def test_hostile_captures():
                         for y in range(widget.size.height):
                             assert widget.render_line(y).text.isprintable(), path
                 drawn += 1
-    assert drawn > 1500
+    assert drawn > 600
 
 
-def first_packets(path, count=3):
+def first_packets(path, count=1):
     try:
         reader = open_capture(path, spool=False, compiled=False)
     except CaptureError:
