@@ -190,10 +190,10 @@ class PcapngWriter(_Writer):
         wire = _clamp(max(len(data), wirelen or 0), _UINT32_MAX)
         data = data[: self._snaplens[interface]]
         time = _clamp(ts_ns, _INT64_MAX)
-        content = struct.pack("<IIIII", interface, time >> 32, time & _UINT32_MAX, len(data), wire)
-        padding = bytes(-len(data) % 4)
-        options = _text_options([(_OPT_COMMENT, comment)])
-        self._write_block(cf.ENHANCED_PACKET, content + data + padding + options)
+        tail = bytes(-len(data) % 4) + (_comment_option(comment) if comment else b"")
+        length = cf.PACKET_DATA + len(data) + len(tail) + 4
+        head = _PACKET.pack(cf.ENHANCED_PACKET, length, interface, time >> 32, time & _UINT32_MAX, len(data), wire)
+        self._output.write(b"".join((head, data, tail, struct.pack("<I", length))))
         self.frames += 1
 
     def write_batch(

@@ -45,6 +45,15 @@ class Path:
         #: Routers before the point and behind it.
         self.hops_before = (spec.hops + 1) // 2
         self.hops_behind = spec.hops // 2
+        #: Links of legs, found by identity: addresses take a microsecond to be hashed.
+        self._link_of: dict[int, tuple[Leg, Link | None]] = {}
+
+    def link_of(self, leg: Leg) -> Link | None:
+        """The link to a single receiver; None: there is no such host."""
+        found = self._link_of.get(id(leg))
+        if found is None or found[0] is not leg:
+            found = self._link_of[id(leg)] = (leg, self.links.get(leg.dst))
+        return found[1]
 
     def address(self, version: int) -> Address:
         """Where ICMP errors come from."""
@@ -73,7 +82,8 @@ class Fabric:
         self._renderer = renderer
         self._next_serial = next_serial
         self._hosts: Mapping[Address, Host] = {}
-        self._choices: dict[tuple[int, int], Path] = {}
+        #: By the identity of the leg, which is kept, and the entropy.
+        self._choices: dict[tuple[int, int], tuple[Leg, Path]] = {}
 
     def connect(self, hosts: Mapping[Address, Host]) -> None:
         """The hosts by provider address, to all of which every path has a link."""
@@ -95,35 +105,32 @@ class Fabric:
         assert packet.leg is not None
         key = (id(packet.leg), packet.entropy)
         found = self._choices.get(key)
-        if found is None:
+        if found is None or found[0] is not packet.leg:
             words = [*_words(packet.leg.src.pa), *_words(packet.leg.dst), packet.entropy]
-            found = self._choices[key] = self._ways[entropy.mix(words) % len(self._ways)]
-        return found
+            found = self._choices[key] = (packet.leg, self._ways[entropy.mix(words) % len(self._ways)])
+        return found[1]
 
     def forward(self, packet: Packet) -> None:
         """Send a packet that is on a path on to where it goes."""
         assert packet.leg is not None
         path = self.paths[packet.path]
         packet.ttl = max(packet.ttl - path.hops_behind, 0)
-        if not packet.leg.dst.is_multicast:
-            self._to(path, packet.leg.dst, packet)
+        if packet.leg.dst_host is not None:
+            link = path.link_of(packet.leg)
+            if link is None:
+                self.skipped["no-such-host"] += 1
+            else:
+                self.onto(link, packet)
             return
         members = [pa for pa, host in self._hosts.items() if pa != packet.leg.src.pa and host.has_tenant(packet.tenant)]
         for pa in members:
-            self._to(path, pa, packet.copy())
-
-    def _to(self, path: Path, pa: Address, packet: Packet) -> None:
-        link = path.links.get(pa)
-        if link is None:
-            self.skipped["no-such-host"] += 1
-            return
-        self.onto(link, packet)
+            self.onto(path.links[pa], packet.copy())
 
     def onto(self, link: Link, packet: Packet) -> None:
         """A router sends a packet over a link, if it fits; in fragments, or not at all, if it does not."""
         length = self._renderer.ip_length(packet)
         if length <= link.mtu:
-            link.send(packet, self._renderer.frame_length(packet))
+            link.send(packet, self._renderer.link_len + length)
             return
         parts = fragments(packet, length, link.mtu)
         for part in parts:
@@ -135,7 +142,7 @@ class Fabric:
         """The router on the packet's path tells the sending host that the packet is too big for `mtu`."""
         assert packet.leg is not None
         self.skipped["over-mtu"] += 1
-        if packet.plain or packet.leg.dst.is_multicast or packet.fragment is not None:
+        if packet.plain or packet.leg.dst_host is None or packet.fragment is not None:
             return
         path = self.paths[packet.path]
         router = path.address(packet.leg.src.pa.version)

@@ -34,6 +34,8 @@ from nvgre_inspect.traffic.vnic import VNic
 #: What the virtual switch takes from one of its ports to another.
 SWITCHING_NS = 5_000
 _GROUP_BIT = 0x01
+#: Longer than any IP packet.
+_LONGEST = 1 << 17
 #: EtherTypes of tags, as they stand in a frame.
 _TAGS = frozenset(ethertype.to_bytes(2, "big") for ethertype in offsets.VLAN_ETHERTYPES)
 _IP4_START = b"\x08\x00\x45"
@@ -48,7 +50,8 @@ class _Way(NamedTuple):
     #: Empty: nowhere, for this reason.
     legs: tuple[Leg, ...]
     reason: str
-    hash: int
+    #: FlowID or UDP source port.
+    entropy: int
 
 
 class Host:
@@ -80,6 +83,10 @@ class Host:
         self._identification = 0
         self._sequences: Counter[tuple[Address, int | None]] = Counter()
         self._path_mtus: dict[Address, int] = {}
+        #: The longest outer packet that may be sent, whoever it is for.
+        limits = [uplink.mtu] if self._options.df else []
+        limits += [self._options.mtu] if self._options.mtu else []
+        self._own_limit = min(limits, default=_LONGEST)
         self._reassembly = Reassembly()
         self._legs: dict[Address, Leg] = {}
         self._hash = entropy.FlowHash()
@@ -125,7 +132,7 @@ class Host:
 
     def _deliver_later(self, receivers: Iterable[VNic], packet: Packet) -> None:
         for receiver in receivers:
-            self._simulator.after(SWITCHING_NS, receiver.deliver, packet)
+            self._simulator.post(self._simulator.now_ns + SWITCHING_NS, receiver.deliver, packet)
 
     def encapsulate(self, packet: Packet) -> None:
         """Send a frame of the tenant `packet.tenant` to where the policy says."""
@@ -135,15 +142,16 @@ class Host:
             return
         if self._options.inner_vlan != "keep" and packet.inner[12:14] in _TAGS:
             packet.inner = read(packet.inner, len(packet.inner)).without_tags().data
-        packet.entropy = self._entropy(way.hash)
+        packet.entropy = way.entropy
         packet.tos = self._tos(packet.inner)
         packet.ttl, packet.df = self._options.ttl, self._options.df
         packet.vsid = packet.tenant
-        for i, leg in enumerate(way.legs):
-            copy = packet if i == len(way.legs) - 1 else packet.copy()
+        packet.leg = way.legs[0]
+        if self._too_long(packet, way.legs):
+            return
+        copies = [packet.copy() for _ in way.legs[1:]]
+        for leg, copy in zip(way.legs, (packet, *copies), strict=True):
             copy.leg = leg
-            if i == 0 and self._too_long(copy, way.legs):
-                return
             self.number(copy)
             self._stages.through("encapsulation", copy, self.spec.name, self.send)
 
@@ -162,7 +170,7 @@ class Host:
         """Put a packet, which has its outer values, on the uplink."""
         length = self._renderer.ip_length(packet)
         if length <= self.uplink.mtu:
-            self.uplink.send(packet, self._renderer.frame_length(packet))
+            self.uplink.send(packet, self._renderer.link_len + length)
             return
         parts = fragments(packet, length, self.uplink.mtu)
         if not parts:
@@ -200,7 +208,7 @@ class Host:
             return _Way((), legs, 0)
         # Whatever the policy has as the sender's place, it is sent from here.
         own = tuple(self.leg(leg.dst) for leg in legs if leg.dst != self.spec.pa)
-        return _Way(own, "" if own else "same-host", self._hash.of(packet.tenant, inner))
+        return _Way(own, "" if own else "same-host", self._entropy(self._hash.of(packet.tenant, inner)))
 
     def _entropy(self, hash_: int) -> int:
         if self._options.kind in outer.PORTS:
@@ -215,14 +223,14 @@ class Host:
 
     def _too_long(self, packet: Packet, legs: tuple[Leg, ...]) -> bool:
         """Whether the packet exceeds the MTU of its way; if so it ends here, and its sender may be told."""
-        limits = [self.uplink.mtu] if self._options.df else []
-        limits += [self._path_mtus[leg.dst] for leg in legs if leg.dst in self._path_mtus]
-        limits += [self._options.mtu] if self._options.mtu else []
-        if not limits or self._options.over_mtu == "send" or self._renderer.ip_length(packet) <= min(limits):
+        limit = self._own_limit
+        if self._path_mtus:
+            limit = min([limit, *(self._path_mtus[leg.dst] for leg in legs if leg.dst in self._path_mtus)])
+        if self._options.over_mtu == "send" or self._renderer.ip_length(packet) <= limit:
             return False
         self.skipped["over-mtu"] += 1
         if self._options.over_mtu == "icmp":
-            self._answer(packet, min(limits))
+            self._answer(packet, limit)
         return True
 
     def _answer(self, packet: Packet, limit: int) -> None:

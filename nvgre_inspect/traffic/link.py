@@ -33,24 +33,35 @@ class Link:
         #: Packets lost since the queue was full.
         self.dropped = 0
         self._free_ns = 0
+        #: How long frames of a length take to be sent, of the few hundred lengths that there are.
+        self._sending_ns: dict[int, int] = {}
         self._last_arrival_ns = 0
 
     def send(self, packet: Packet, length: int) -> None:
         """Transmit a packet whose frame has `length` bytes."""
-        now, spec = self._simulator.now_ns, self._spec
-        start = max(now, self._free_ns)
+        simulator, spec = self._simulator, self._spec
+        start = now = simulator.now_ns
+        end = now
         if spec.bandwidth_bps:
-            if spec.queue and (start - now) * spec.bandwidth_bps > spec.queue * 8 * _NS:
-                self.dropped += 1
-                return
-            self._free_ns = start - (-length * 8 * _NS // spec.bandwidth_bps)
-        arrival = max(start, self._free_ns) + spec.delay_ns
+            if self._free_ns > now:
+                start = self._free_ns
+                if spec.queue and (start - now) * spec.bandwidth_bps > spec.queue * 8 * _NS:
+                    self.dropped += 1
+                    return
+            end = self._free_ns = start + self._time(length)
+        arrival = end + spec.delay_ns
         if spec.jitter_ns:
-            arrival += below(self._stream, spec.jitter_ns + 1)
-        self._last_arrival_ns = arrival = max(arrival, self._last_arrival_ns)
+            arrival = max(arrival + below(self._stream, spec.jitter_ns + 1), self._last_arrival_ns)
+            self._last_arrival_ns = arrival
         if self.tap is not None:
             if start > now:
-                self._simulator.at(start, self.tap, packet)
+                simulator.post(start, self.tap, packet)
             else:
                 self.tap(packet)
-        self._simulator.at(arrival, self._receive, packet)
+        simulator.post(arrival, self._receive, packet)
+
+    def _time(self, length: int) -> int:
+        found = self._sending_ns.get(length)
+        if found is None:
+            found = self._sending_ns[length] = -(-length * 8 * _NS // self._spec.bandwidth_bps)
+        return found

@@ -7,6 +7,7 @@ was there, and is counted as dropped by the capture. Times are those of the poin
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from nvgre_inspect.encapsulation.outer import group_mac
@@ -56,31 +57,35 @@ class Observer:
     def _attach(self) -> None:
         network, spec = self._network, self.spec
         if spec.vnic is not None:
-            network.vnics[spec.vnic].tap = lambda packet: self._hear(packet, lambda: packet.inner)
+            network.vnics[spec.vnic].tap = self._hear_inner
         elif spec.uplink is not None:
             host = network.hosts[spec.uplink]
-            arriving = (
-                host.spec.mac + LEAF_MAC if any(path.spec.hops for path in network.fabric.paths.values()) else b""
-            )
-            host.uplink.tap = lambda packet: self._hear(packet, lambda: self._outer(packet, b""))
-            host.tap = lambda packet: self._hear(packet, lambda: self._outer(packet, arriving))
+            is_routed = any(path.spec.hops for path in network.fabric.paths.values())
+            host.uplink.tap = partial(self._hear_outer, b"")
+            host.tap = partial(self._hear_outer, host.spec.mac + LEAF_MAC if is_routed else b"")
         elif spec.path is not None:
             path = network.fabric.paths[spec.path]
-            between = path.mac + LEAF_MAC if path.spec.hops else b""
-            path.tap = lambda packet: self._hear(packet, lambda: self._outer(packet, between))
+            path.tap = partial(self._hear_outer, path.mac + LEAF_MAC if path.spec.hops else b"")
 
-    def _outer(self, packet: Packet, macs: bytes) -> bytes:
+    def _hear_inner(self, packet: Packet) -> None:
+        self._hear(packet, packet.inner)
+
+    def _hear_outer(self, macs: bytes, packet: Packet) -> None:
+        """`macs`: destination and source MAC address that a router has written; empty: those of the sending host."""
         assert packet.leg is not None
-        if macs and packet.leg.dst.is_multicast:  # whose MAC address is the same on every link
+        if macs and packet.leg.dst_host is None:  # a group, whose MAC address is the same on every link
             macs = group_mac(packet.leg.dst) + macs[6:]
-        return self._network.renderer.frame(packet, macs)
+        self._hear(packet, self._network.renderer.frame(packet, macs))
 
-    def _hear(self, packet: Packet, render: Callable[[], bytes]) -> None:
-        outcomes = self._network.stages.outcomes("capture", packet, self.spec.name)
+    def _hear(self, packet: Packet, frame: bytes) -> None:
+        stages = self._network.stages
+        if not stages.has("capture"):
+            self._record(packet, frame)
+            return
+        outcomes = stages.outcomes("capture", packet, self.spec.name)
         if not outcomes:
             self.received += 1
             self.dropped += 1
-        frame = render() if outcomes else b""
         for delay_ns, heard in outcomes:
             if delay_ns > 0:
                 self._network.simulator.after(delay_ns, self._record, heard.copy(), frame)

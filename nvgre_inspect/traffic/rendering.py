@@ -54,8 +54,10 @@ class Renderer:
         self._options = encapsulation
         self._in_udp = encapsulation.kind in outer.PORTS
         self._templates: dict[tuple[int, int | None, int], _Template] = {}
-        self._overheads: dict[tuple[int, bool], int] = {}
-        self._link_len = offsets.ETH_LEN + (0 if encapsulation.vlan is None else offsets.VLAN_LEN)
+        #: By IP version of the underlay.
+        self._overheads = {version: outer.overhead(encapsulation, version) for version in (4, 6)}
+        #: Bytes before the outer IP header.
+        self.link_len = offsets.ETH_LEN + (0 if encapsulation.vlan is None else offsets.VLAN_LEN)
         #: Kinds of which a checksum covers the tenant's frame.
         self._covered = encapsulation.checksum or encapsulation.sequence
 
@@ -66,17 +68,12 @@ class Renderer:
         if packet.fragment is not None:
             return offsets.IP4_MIN_LEN + packet.fragment.length
         assert packet.leg is not None
-        shape = (packet.leg.dst.version, packet.vsid is not None)
-        overhead = self._overheads.get(shape)
-        if overhead is None:
-            overhead = outer.overhead(self._options, shape[0], keyed=shape[1])
-            self._overheads[shape] = overhead
-        length = overhead + len(packet.inner)
+        length = self._overheads[packet.leg.dst.version] + len(packet.inner)
         return length + _added(packet.gre_flags, self._options) if packet.gre_flags else length
 
     def frame_length(self, packet: Packet) -> int:
         """Bytes of the outer frame."""
-        return self._link_len + self.ip_length(packet)
+        return self.link_len + self.ip_length(packet)
 
     def frame(self, packet: Packet, macs: bytes = b"") -> bytes:
         """The outer frame; `macs`: with these destination and source MAC addresses, those of a later hop."""

@@ -33,6 +33,10 @@ class Stages:
         """Packets at that stage go through `hook`."""
         self._hooks.setdefault(stage, []).append(hook)
 
+    def has(self, stage: Stage) -> bool:
+        """Whether any hook is there."""
+        return stage in self._hooks
+
     def outcomes(self, stage: Stage, packet: Packet, where: str) -> Sequence[Outcome]:
         """What comes of a packet."""
         found: Sequence[Outcome] = ((0, packet),)
@@ -51,6 +55,6 @@ class Stages:
             return
         for delay_ns, result in self.outcomes(stage, packet, where):
             if delay_ns > 0:
-                self._simulator.after(delay_ns, onward, result)
+                self._simulator.post(self._simulator.now_ns + delay_ns, onward, result)
             else:
                 onward(result)
