@@ -87,14 +87,14 @@ def binned(ids: FlowIds, most: int) -> Binned:
 
 
 def balance(ids: FlowIds) -> str:
-    """What the spread means for ECMP, in a sentence."""
+    """What the spread means for ECMP, in a sentence that half a screen of 80 columns has in two lines."""
     count = len(ids.flow_id)
     if not count:
-        return "no FlowIDs: ECMP has the outer addresses only, so all packets take one path"
+        return "no FlowIDs: ECMP sees outer addresses only, one path for all"
     if count == 1:
         only = int(ids.flow_id[0])
-        entropy = " (not generated, RFC 7637 section 3.2)" if only == 0 else ""
-        return f"one FlowID, {only}{entropy}: ECMP sends all packets of a direction over one path"
+        entropy = " (RFC 7637 3.2: not generated)" if only == 0 else ""
+        return f"one FlowID, {only}{entropy}: one path a direction"
     share, even = ids.busiest_share, 1 / count
     spread = "evenly spread" if share <= _EVEN * even else "unevenly spread"
     busiest = int(ids.flow_id[ids.busiest])

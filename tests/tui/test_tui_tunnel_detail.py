@@ -68,6 +68,7 @@ async def test_tunnels_without_flow_ids_say_so():
         bare = placements.groupby("tunnel")["flow_id"].apply(lambda ids: ids.isna().all())
         await into(app, pilot, int(bare[bare].index[0]))
         assert "its packets have no FlowIDs" in " ".join(text(app).split())
+        assert "one path for all" in text(app), "the whole sentence has room at 80 columns"
 
 
 async def test_enter_goes_into_a_flow_or_a_tenant_and_back():

@@ -83,8 +83,8 @@ def test_no_flow_ids_no_bins():
     ("placements", "words"),
     [
         ([(0, 0, -1, 4)], "no FlowIDs"),
-        ([(0, 0, 0, 4)], "one FlowID, 0 (not generated"),
-        ([(0, 0, 17, 4)], "one FlowID, 17: ECMP sends"),
+        ([(0, 0, 0, 4)], "one FlowID, 0 (RFC 7637 3.2: not generated): one path a direction"),
+        ([(0, 0, 17, 4)], "one FlowID, 17: one path a direction"),
         ([(f, 0, f, 10) for f in range(8)], "8 FlowIDs, evenly spread"),
         ([(0, 0, 5, 1000), *((f, 0, f + 10, 10) for f in range(8))], "9 FlowIDs, unevenly spread: 5 has 93%"),
     ],
