@@ -1,4 +1,4 @@
-"""Spelling: keys of a table that nobody knows, and which known one was perhaps meant."""
+"""Spelling: words that nobody knows, and which known one was perhaps meant."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ def unknown_keys(table: Iterable[str], valid: Iterable[str], prefix: str) -> Ite
     valid = list(valid)
     for key in table:
         if key not in valid:
-            near = difflib.get_close_matches(key, valid, n=1, cutoff=0.5)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"known here: {', '.join(valid)}"
+            near = nearest(key, valid)
+            hint = f"did you mean {prefix}{near}?" if near else f"known here: {', '.join(valid)}"
             yield f"{prefix}{key}: unknown key; {hint}"
+
+
+def nearest(word: str, valid: Iterable[str]) -> str | None:
+    """The valid word that is most like `word`; None: none is."""
+    return next(iter(difflib.get_close_matches(word, list(valid), n=1, cutoff=0.5)), None)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from nvgre_inspect.model.spelling import unknown_keys
+from nvgre_inspect.model.spelling import nearest, unknown_keys
 
 #: From what TOML gave to what the file's dataclass holds: (value, path of its key, sentences about what is wrong so
 #: far). None where the value breaks its rule, which adds to the sentences.
@@ -79,7 +79,17 @@ def shown(given: object) -> str:
 
 def choice(*words: str) -> Value:
     """One of some words."""
-    return value_of("one of " + ", ".join(f'"{word}"' for word in words), lambda given: one_of(given, words))
+    rule = "one of " + ", ".join(f'"{word}"' for word in words)
+
+    def read(given: object, path: str, problems: list[str]) -> str | None:
+        if isinstance(given, str) and given in words:
+            return given
+        near = nearest(given, words) if isinstance(given, str) else None
+        hint = f'; did you mean "{near}"?' if near else ""
+        problems.append(f"{path}: has to be {rule}, not {shown(given)}{hint}")
+        return None
+
+    return Value(rule, read)
 
 
 def one_of(given: object, words: tuple[str, ...]) -> str:

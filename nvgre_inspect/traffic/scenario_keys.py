@@ -14,13 +14,13 @@ from typing import Any
 from nvgre_inspect.encapsulation.policy import Encapsulation
 from nvgre_inspect.encapsulation.policy_keys import ENCAPSULATION, MAC, SUBNET, UNICAST
 from nvgre_inspect.model.toml_keys import FLAG, TEXT, Key, Value, number, text, value_of
-from nvgre_inspect.traffic.quantities import BANDWIDTH, DURATION, POSITIVE_DURATION, size
+from nvgre_inspect.traffic.quantities import BANDWIDTH, DURATION, LONGEST_NS, POSITIVE_DURATION, size
 from nvgre_inspect.traffic.scenario import VM, HostSpec, LinkSpec, PathSpec, Point, Scenario, TCPOptions, Tenant
 
 #: Names become parts of file names, of paths of keys and of random streams.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-#: Times of pcapng in nanoseconds, as the analyzer holds them: up to the year 2116.
-_LAST_START_NS = 1 << 62
+#: The analyzer holds times up to the year 2116.
+_LAST_START_NS = (1 << 62) - LONGEST_NS
 _SECOND = 1_000_000_000
 
 

@@ -51,6 +51,11 @@ def _of_underlay(scenario: Scenario) -> Iterator[str]:
     for i, host in enumerate(scenario.hosts):
         if host.pa.version != scenario.hosts[0].pa.version:
             yield f"host[{i}].pa: {host.pa} is of another IP version than that of host[0]"
+    for i, path in enumerate(scenario.paths):
+        first = scenario.paths[0].hops
+        # Hosts send to a router or to each other, whichever path it will be.
+        if bool(path.hops) != bool(first):
+            yield f"path[{i}].hops: {path.hops} does not go with {first} of path[0]: all are routed or none"
     if scenario.encapsulation.kind in CARRIES_IP:
         yield f"encapsulation.kind: {scenario.encapsulation.kind} carries no Ethernet, which machines send"
 

@@ -268,6 +268,11 @@ def test_what_is_wrong_is_said_with_the_path_of_its_key(changed, sentence):
     assert any(problem.startswith(sentence) for problem in found), found
 
 
+def test_a_word_that_is_nearly_right_is_named():
+    assert problems(with_fault(kind="los"))[0].endswith("not 'los'; did you mean \"loss\"?")
+    assert "did you mean" not in problems(with_fault(kind="xyzzy"))[0]
+
+
 def test_everything_that_is_wrong_is_said_at_once():
     changed = document(underlay={"mtu": 1, "delay": 1}, fault=[{"kind": "loss", "probability": "often"}], pint=[])
     assert len(problems(changed)) == 4

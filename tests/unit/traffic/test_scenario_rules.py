@@ -79,6 +79,10 @@ def test_a_good_scenario_breaks_no_rule():
         ),
         (scenario(paths=(PathSpec(name="s"), PathSpec(name="s"))), "path[1].name: s is already that of path[0]"),
         (
+            scenario(paths=(PathSpec(name="s1"), PathSpec(name="s2", hops=0))),
+            "path[1].hops: 0 does not go with 1 of path[0]: all are routed or none",
+        ),
+        (
             scenario(encapsulation=Encapsulation(kind="ipip"), tenants=()),
             "encapsulation.kind: ipip carries no Ethernet, which machines send",
         ),
