@@ -7,6 +7,7 @@ that what happens in an arrival does not change when the next one comes.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -18,6 +19,8 @@ from nvgre_inspect.traffic.workload_specs import Distribution, Workload
 from nvgre_inspect.traffic.workloads.distributions import draw
 
 _Spec = TypeVar("_Spec", bound=Workload)
+#: The shortest time between two arrivals.
+_LEAST_NS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Site:
     machines: Mapping[str, Machine]
 
 
-class Running(Generic[_Spec]):
+class Running(ABC, Generic[_Spec]):
     """A workload that is being run; kinds say what an arrival is."""
 
     def __init__(self, spec: _Spec, site: Site) -> None:
@@ -52,14 +55,14 @@ class Running(Generic[_Spec]):
         self.prepare()
         self.simulator.at(max(self.spec.start_ns, self.simulator.now_ns), self._arrive)
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - not all workloads need it
         """What has to be there before the first arrival."""
 
+    @abstractmethod
     def arrive(self, client: Machine, server: Machine) -> None:
         """An arrival of one client at one server."""
-        raise NotImplementedError
 
-    def alone(self, client: Machine) -> None:
+    def alone(self, client: Machine) -> None:  # noqa: B027 - as above
         """An arrival where there is no server but the client; most workloads have nothing to do then."""
 
     def draw(self, distribution: Distribution) -> int:
@@ -84,8 +87,5 @@ class Running(Generic[_Spec]):
             self.alone(client)
         self._arrived += 1
         if not spec.count or self._arrived < spec.count:
-            # At least a microsecond, so that time goes on.
+            # A distribution may give 0, and time has to go on.
             self.simulator.after(max(draw(spec.every, self._arrivals), _LEAST_NS), self._arrive)
-
-
-_LEAST_NS = 1000

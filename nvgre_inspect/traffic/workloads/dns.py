@@ -11,7 +11,7 @@ from nvgre_inspect.traffic.workload_specs import DNS
 from nvgre_inspect.traffic.workloads import dns_message
 from nvgre_inspect.traffic.workloads.base import Running
 
-#: The private addresses that are answered.
+#: Prefixes of what is answered: those for documentation (RFC 5737, RFC 3849).
 _ANSWERS = {4: bytes((192, 0, 2, 0)), 6: bytes.fromhex("20010db8") + bytes(12)}
 #: Different names.
 _NAMES = 1000
@@ -22,7 +22,6 @@ class RunningDNS(Running[DNS]):
 
     def prepare(self) -> None:
         """Servers listen."""
-        self._services: list[Socket] = []
         for server in self.servers:
             holder: list[Socket] = []
             holder.append(server.udp.open(partial(self._asked, holder), self.spec.port, self.spec.dscp))
