@@ -55,14 +55,14 @@ class Running(ABC, Generic[_Spec]):
         self.prepare()
         self.simulator.at(max(self.spec.start_ns, self.simulator.now_ns), self._arrive)
 
-    def prepare(self) -> None:  # noqa: B027 - not all workloads need it
+    def prepare(self) -> None:
         """What has to be there before the first arrival."""
 
     @abstractmethod
     def arrive(self, client: Machine, server: Machine) -> None:
         """An arrival of one client at one server."""
 
-    def alone(self, client: Machine) -> None:  # noqa: B027 - as above
+    def alone(self, client: Machine) -> None:
         """An arrival where there is no server but the client; most workloads have nothing to do then."""
 
     def draw(self, distribution: Distribution) -> int:
