@@ -22,7 +22,7 @@ from pathlib import Path
 
 from nvgre_inspect.capture.output import Output
 from nvgre_inspect.traffic import stamping
-from tests.benchmarks import replay, rewriting, tui, with_wireshark
+from tests.benchmarks import replay, rewriting, scenarios, tui, with_wireshark
 from tests.benchmarks.process import TOOL, in_turn, median, run
 
 ROOT = Path(__file__).parents[2]
@@ -209,6 +209,7 @@ def main() -> None:
         against_tshark(capture(4 * packets), 4 * packets, 1),
         python_loops(big, packets),
         rewriting.rows(big, capture(packets // 50), packets, packets // 50, times),
+        scenarios.rows(FOLDER, times),
         stamped(packets, times),
         replay.rows(big, packets, times),
         with_wireshark.rows(big, packets, times),
