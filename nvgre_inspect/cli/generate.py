@@ -76,8 +76,18 @@ def run(arguments: argparse.Namespace) -> int:
     _check_output(arguments)
     if arguments.output == arguments.truth == "-":
         raise CommandError("nvgre-inspect generate: only one of -o and --truth can be standard output", USAGE)
+    if arguments.truth is not None:
+        _check_truth(scenario)
     _play(arguments, scenario)
     return DONE
+
+
+def _check_truth(scenario: Scenario) -> None:
+    from nvgre_inspect.traffic.observer import KINDS
+
+    kind = scenario.encapsulation.kind
+    if kind not in KINDS:
+        raise CommandError(f"nvgre-inspect generate: --truth knows {', '.join(KINDS)}, not {kind}", USAGE)
 
 
 def _check_output(arguments: argparse.Namespace) -> None:

@@ -66,8 +66,11 @@ class Player:
 
 def play(name: str, folder: Path) -> Played:
     """Play one of samples/scenarios."""
-    scenario = load(SCENARIOS / f"{name}.toml")
-    capture = folder / f"{name}.pcapng"
+    return play_scenario(load(SCENARIOS / f"{name}.toml"), folder / f"{name}.pcapng")
+
+
+def play_scenario(scenario: Scenario, capture: Path) -> Played:
+    """Play any scenario."""
     with OneFile(capture, scenario, force=True) as sink:
         result = generate(scenario, sink)
     # What a reader of the file gets: tuples are lists, keys are texts.

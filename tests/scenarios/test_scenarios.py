@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
 
 from nvgre_inspect.traffic.fault_specs import FAULTS
+from nvgre_inspect.traffic.observer import KINDS
+from nvgre_inspect.traffic.scenario_file import load
+from nvgre_inspect.traffic.scenario_rules import problems_of
 from nvgre_inspect.traffic.workload_specs import WORKLOADS
 from tests.builders import played
-from tests.builders.played import HEALTHY, NAMES, Player
+from tests.builders.played import HEALTHY, NAMES, SCENARIOS, Played, Player, play_scenario
 
 CHECKOUT = Path(__file__).parents[2]
 #: Columns in which only trouble is counted.
@@ -28,9 +33,7 @@ def player(tmp_path_factory: pytest.TempPathFactory) -> Player:
     return Player(tmp_path_factory.mktemp("played"))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_tables_equal_the_truth_at_every_point(player, name):
-    scenario = player(name)
+def assert_tables_equal_truth(scenario: Played) -> None:
     assert scenario.truth["points"]
     for point, true in scenario.truth["points"].items():
         found = scenario.flows(point)
@@ -38,6 +41,25 @@ def test_the_tables_equal_the_truth_at_every_point(player, name):
         for row, flow in zip(found, true["flows"], strict=False):
             assert row == flow, point
         assert len(found) == len(true["flows"]), point
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_tables_equal_the_truth_at_every_point(player, name):
+    assert_tables_equal_truth(player(name))
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["fault-loss", "fault-mtu-black-hole-icmp", "healthy-dhcp"])
+def test_the_tables_equal_the_truth_in_every_encapsulation(name, kind, family, tmp_path):
+    scenario = load(SCENARIOS / f"{name}.toml")
+    hosts = scenario.hosts
+    if family == 6:
+        hosts = [replace(host, pa=IPv6Address(f"2001:db8::{i + 1}")) for i, host in enumerate(hosts)]
+    tags = {"vlan": 100} if kind == "geneve" else {}
+    changed = replace(scenario, hosts=hosts, encapsulation=replace(scenario.encapsulation, kind=kind, **tags))
+    assert problems_of(changed) == []
+    assert_tables_equal_truth(play_scenario(changed, tmp_path / "played.pcapng"))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in HEALTHY])

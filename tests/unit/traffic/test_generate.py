@@ -188,6 +188,15 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(path, tmp_path, capsys
     assert path.read_bytes() == before
 
 
+def test_truth_is_refused_where_flows_cannot_be_told(path, tmp_path, capsys):
+    path.write_text(SHORT + '[encapsulation]\nkind = "mpls-in-gre"\n')
+    assert command(path, "-o", tmp_path / "out.pcapng", "--truth", tmp_path / "t.json") == 2
+    assert "--truth knows nvgre, gretap, vxlan, geneve, not mpls-in-gre" in capsys.readouterr().err
+    assert command(path, "-o", tmp_path / "out.pcapng", "-q") == 0
+    with open_session([tmp_path / "out.pcapng"], options=SessionOptions(interface="uplink-a")) as session:
+        assert set(session.read().tenants["encap"]) == {"mpls-in-gre"}
+
+
 def test_a_capture_is_not_poured_into_a_terminal(path, monkeypatch, capsys):
     monkeypatch.setattr("nvgre_inspect.cli.terminal.is_terminal", lambda stream: True)
     assert command(path, "-o", "-") == 2
