@@ -11,6 +11,7 @@ from nvgre_inspect.cli import analysis, asking, terminal
 from nvgre_inspect.cli.arguments import Parser, add_files, add_words, nonempty, packet_number, positive
 from nvgre_inspect.cli.errors import USAGE, CommandError
 from nvgre_inspect.cli.terminal import Paint
+from nvgre_inspect.display.stream import end, stream_lines
 from nvgre_inspect.display.text import counted
 
 if TYPE_CHECKING:
@@ -86,8 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
             color = arguments.color or settings.options.color
             paint = Paint.choose(color, sys.stdout) if arguments.output == "-" else Paint(enabled=color == "always")
             lines: list[str] = []
-            for line in _lines(told.pieces(found), found, arguments.form, paint):
-                lines.append(line)
+            ends = (end(*found.ends[0]), end(*found.ends[1]))
+            for line, style in stream_lines(told.pieces(found), *ends, as_hex=arguments.form == "hex"):
+                lines.append(paint(line, style))
                 if len(lines) == _LINES:
                     out.write(_encoded(lines))
                     lines.clear()
@@ -121,32 +123,9 @@ class _Told:
         """How much it was, and what is not there."""
         if self._quiet:
             return
-        (source, target) = (_end(*end) for end in found.ends)
+        source, target = (end(*one) for one in found.ends)
         analysis.say(f"flow {found.flow}, {found.protocol}, {source} → {target}: {counted(self._bytes, 'byte')}")
         if self._missing:
             analysis.say(f"{counted(self._missing, 'byte')} of it are missing in the capture")
         if found.left_out:
             analysis.say(f"the last {counted(found.left_out, 'packet')} of the flow were left out: it is too large")
-
-
-def _end(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def _lines(pieces: Iterator[Piece], found: Stream, form: str, paint: Paint) -> Iterator[str]:
-    """A mark wherever the other end begins to speak, and what it says below."""
-    from nvgre_inspect.display.stream import StreamHex, StreamText, gap, mark
-
-    ends = {True: _end(*found.ends[0]), False: _end(*found.ends[1])}
-    texts = {forward: StreamHex() if form == "hex" else StreamText() for forward in (True, False)}
-    speaking: bool | None = None
-    for piece in pieces:
-        if piece.forward != speaking or piece.missing:
-            yield from () if speaking is None else texts[speaking].finish()
-        if piece.forward != speaking:
-            speaking = piece.forward
-            yield paint(mark(ends[speaking], forward=speaking), "heading")
-        if piece.missing:
-            yield paint(gap(piece.missing), "note")
-        yield from texts[speaking].lines(piece.data)
-    yield from () if speaking is None else texts[speaking].finish()

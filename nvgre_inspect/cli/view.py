@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli import analysis, summary
 from nvgre_inspect.cli.arguments import Parser, add_files, add_time, add_words
+from nvgre_inspect.cli.asking import settings_of
 from nvgre_inspect.cli.errors import DAMAGED, DONE, FAILED
 from nvgre_inspect.config import THEME_CHOICES
 
@@ -57,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     with analysis.explained():
         from nvgre_inspect.tui import run_app
 
-        app = run_app(arguments.files, analysis.session_options(arguments, settings, spool=True), settings)
+        options = analysis.session_options(arguments, settings, spool=True)
+        app = run_app(arguments.files, replace(options, tshark=settings_of(arguments, settings)), settings)
         return _conclude(app, quiet=arguments.quiet)
 
 

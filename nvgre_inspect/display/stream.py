@@ -6,21 +6,52 @@ Limits: text is taken for UTF-8; what is none, and what a terminal could act on,
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from nvgre_inspect.display.text import counted
 
 _WIDTH = 16
 
 
-def mark(end: str, *, forward: bool) -> str:
-    """The line above what an end said."""
-    return f"{'→' if forward else '←'} {end}"
+class Piece(Protocol):
+    """Consecutive bytes of one direction, or a gap in it."""
+
+    @property
+    def forward(self) -> bool:
+        """Whether the first end said it."""
+
+    @property
+    def data(self) -> bytes:
+        """What it said."""
+
+    @property
+    def missing(self) -> int:
+        """Bytes that the capture does not have."""
 
 
-def gap(missing: int) -> str:
-    """The line in the place of what was not captured."""
-    return f"[{counted(missing, 'byte')} missing in the capture]"
+def end(address: str, port: int) -> str:
+    """`10.0.0.1:80`, `[2001:db8::1]:80`."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def stream_lines(
+    pieces: Iterable[Piece], first: str, second: str, *, as_hex: bool = False
+) -> Iterator[tuple[str, str | None]]:
+    """Lines and their styles: above what an end says its name, `first` or `second`, where the other spoke before."""
+    texts = {forward: StreamHex() if as_hex else StreamText() for forward in (True, False)}
+    speaking: bool | None = None
+    for piece in pieces:
+        if speaking is not None and (piece.forward != speaking or piece.missing):
+            yield from ((line, None) for line in texts[speaking].finish())
+        if piece.forward != speaking:
+            speaking = piece.forward
+            yield (f"→ {first}" if speaking else f"← {second}"), "heading"
+        if piece.missing:
+            yield f"[{counted(piece.missing, 'byte')} missing in the capture]", "note"
+        yield from ((line, None) for line in texts[speaking].lines(piece.data))
+    if speaking is not None:
+        yield from ((line, None) for line in texts[speaking].finish())
 
 
 class StreamText:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 from textual.binding import BindingType
 from textual.worker import Worker, WorkerCancelled
 
@@ -31,6 +33,7 @@ from nvgre_inspect.tui.scope import Kind, Scope, Step
 from nvgre_inspect.tui.screens import SCREENS, import_all, screen_class
 from nvgre_inspect.tui.screens.base import InspectScreen
 from nvgre_inspect.tui.theme import install
+from nvgre_inspect.wireshark.tshark import end_all
 
 #: Places that `back` can return to.
 _PLACES = 100
@@ -67,6 +70,8 @@ class InspectApp(CommandedApp):
         self.time_style = settings.options.time
         #: Filters that were applied before, for all filter bars.
         self.history = History()
+        #: Packets that Wireshark display filters picked, by what the filter bar says, and of how many.
+        self.picks: dict[str, tuple[npt.NDArray[np.int64], int]] = {}
         #: Whether tables stay at their newest row.
         self.following = False
         self.loader = loader or Loader(session)
@@ -84,8 +89,9 @@ class InspectApp(CommandedApp):
         self.loader.start()
 
     def on_unmount(self) -> None:
-        """The app goes; the thread that reads may have something to tell still."""
+        """The app goes; the thread that reads may have something to tell still, others may wait for tshark."""
         self.loader.detach()
+        end_all()
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

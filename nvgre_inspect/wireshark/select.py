@@ -67,6 +67,13 @@ class Pick:
         check(text, self._settings)
 
     @property
+    def numbers(self) -> Ints:
+        """int64: the numbers of the packets that pass, rising. RuntimeError before tshark was asked."""
+        if self._numbers is None:
+            raise RuntimeError("tshark was not asked yet")
+        return self._numbers
+
+    @property
     def is_known(self) -> bool:
         """Whether tshark was asked."""
         return self._numbers is not None
@@ -129,9 +136,13 @@ class Pick:
                 _passing_in, tshark=tshark, text=self._text, settings=self._settings, surroundings=surroundings
             )
             found = []
-            for numbers in pool.map(ask, files):
-                tell("asking tshark")
-                found.append(numbers)
+            try:
+                for numbers in pool.map(ask, files):
+                    tell("asking tshark")
+                    found.append(numbers)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)  # those that wait for their turn need not begin
+                raise
             return found
 
 

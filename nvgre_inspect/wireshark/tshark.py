@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -49,6 +50,9 @@ _COMPLAINT_BYTES = 8192
 _CHUNK_BYTES = 1 << 16
 #: Said by programs of Wireshark although nothing is wrong.
 _HARMLESS = ("Running as user", "resetting session")
+
+
+_running: weakref.WeakSet[Running] = weakref.WeakSet()
 
 
 class TsharkError(Exception):
@@ -204,6 +208,7 @@ class Running:
             raise TsharkMissingError(INSTALL) from None
         except OSError as error:
             raise TsharkError(f"{self.command[0]} cannot be started: {error.strerror}") from None
+        _running.add(self)
         self._ended = threading.Event()
         self._listener = threading.Thread(target=self._listen, name="nvgre-inspect-tshark-stderr", daemon=True)
         self._guard = threading.Thread(target=self._watch, name="nvgre-inspect-tshark-limit", daemon=True)
@@ -255,6 +260,10 @@ class Running:
     def fail(self) -> NoReturn:
         """Raise the TsharkError that says why the program did not succeed."""
         raise TsharkError(_failed(self.command[0], Outcome(b"", self.complaint, self.status)))
+
+    def end(self) -> None:
+        """End the program from another thread; whoever reads its output sees the end of it."""
+        self._kill()
 
     def close(self) -> None:
         """End the program and all that it started, if it still runs."""
@@ -319,6 +328,12 @@ class Running:
                 self._process.kill()
         except (ProcessLookupError, PermissionError):
             pass
+
+
+def end_all() -> None:
+    """End all programs that run now: when an application ends, no thread shall wait for them."""
+    for running in list(_running):
+        running.end()
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:

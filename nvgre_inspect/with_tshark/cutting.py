@@ -14,7 +14,7 @@ import numpy as np
 
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.selected import Selected
-from nvgre_inspect.session import Session
+from nvgre_inspect.session import Session, UsageError
 from nvgre_inspect.wireshark.bounded import FIRST_PACKETS, LATEST_PACKETS
 from nvgre_inspect.wireshark.cut import Cut, cut_out, one_frame, record_of
 from nvgre_inspect.wireshark.tenant_packets import TenantPackets, tenant_packets
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def cut_for(session: Session, number: int, path: Path, snapshot: Snapshot | None) -> Cut:
     """Write the conversation of the packet of that number, up to it, to `path`. Raises as `Session.frame`."""
-    frame = session.frame(number)
+    frame = _frame(session, number, snapshot)
     batch = _batch(frame)
     records = session.decoder().decode(batch)
     conversation: np.void | None = records[0]
@@ -46,6 +46,17 @@ def cut_for(session: Session, number: int, path: Path, snapshot: Snapshot | None
             path,
         )
     return replace(cut, left_out=cut.left_out + source.left_out)
+
+
+def _frame(session: Session, number: int, snapshot: Snapshot | None) -> Frame:
+    """As `Session.frame`; the frames of a Snapshot can be read while more are being counted."""
+    if snapshot is None:
+        return session.frame(number)
+    pages = session.pages(snapshot)
+    try:
+        return pages.frame(number)
+    except KeyError:
+        raise UsageError(f"there is no packet {number}: the last one is {pages.last}") from None
 
 
 def _joined(session: Session, number: int, snapshot: Snapshot | None) -> np.void | None:

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from nvgre_inspect.actions import Context
-from nvgre_inspect.tui import sharing
+from nvgre_inspect.tui import asking, sharing
 from nvgre_inspect.tui.keymap import bindings
 from nvgre_inspect.tui.messages import Selection
 from nvgre_inspect.tui.scope import Scope
@@ -215,6 +215,18 @@ class InspectScreen(Screen[None]):
     def action_copy(self) -> None:
         """A text to the clipboard."""
         sharing.copy_something(self)
+
+    def action_deep(self) -> None:
+        """The packet under the cursor by tshark."""
+        self.explain("no packet is shown here; Packets (5) and their layers have them")
+
+    def action_follow_stream(self) -> None:
+        """What the two ends of the selected flow said."""
+        asking.follow_stream(self)
+
+    def action_open_wireshark(self) -> None:
+        """The selected packets in a Wireshark window."""
+        asking.open_wireshark(self)
 
     def on_shared(self, message: sharing.Shared) -> None:
         """What was asked for is written, or cannot be."""

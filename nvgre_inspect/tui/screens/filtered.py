@@ -6,13 +6,16 @@ from typing import ClassVar
 
 from textual import on, work
 
-from nvgre_inspect.flows.filter import Filter, compile_filter
+from nvgre_inspect.display.text import escape
+from nvgre_inspect.flows.filter import Filter, FilterError, compile_filter
 from nvgre_inspect.flows.filter.narrowing import narrowed
+from nvgre_inspect.flows.filter.picked import picked
 from nvgre_inspect.flows.filter.present import present
 from nvgre_inspect.model.snapshot import Snapshot
+from nvgre_inspect.tui.asking import PICKING, Picked, pick_packets
 from nvgre_inspect.tui.messages import ValuesFound
 from nvgre_inspect.tui.screens.searched import SearchedScreen
-from nvgre_inspect.tui.widgets.filter_bar import FilterBar
+from nvgre_inspect.tui.widgets.filter_bar import FilterBar, wireshark_filter
 
 
 class FilteredScreen(SearchedScreen):
@@ -54,20 +57,29 @@ class FilteredScreen(SearchedScreen):
 
     def narrow_further(self, test: str) -> None:
         """Show rows that pass this filter and the one that is there."""
-        self.apply_filter(narrowed(self.filter_text, test))
+        if wireshark_filter(self.filter_text) is None:
+            self.apply_filter(narrowed(self.filter_text, test))
+        else:
+            self.explain("a Wireshark filter stands alone; Esc clears it")
 
     def recall_filter(self, text: str) -> None:
         """Take a filter over without finding rows: for `recall`."""
-        self._filter = compile_filter(text, table=self.TABLE) if text.strip() else None
+        self._filter = self._compiled(text)
         if self.is_mounted:
             self._show_filter()
+
+    def _compiled(self, text: str) -> Filter | None:
+        if wireshark_filter(text) is None:
+            return compile_filter(text, table=self.TABLE) if text.strip() else None
+        known, snapshot = self.app.picks.get(text), self.app.snapshot
+        return None if known is None or snapshot is None else picked(text, self.TABLE, known[0], snapshot)
 
     def _show_filter(self) -> None:
         self.bar.show_applied(self.filter_text)
         self._show_bar()
 
     def _show_bar(self) -> None:
-        self.bar.set_class(self._filter is not None, "-used")
+        self.bar.set_class(self._filter is not None or bool(self.bar.applied), "-used")
 
     def on_mount(self) -> None:
         """A filter that was there before the bar was."""
@@ -80,15 +92,40 @@ class FilteredScreen(SearchedScreen):
 
     def action_back(self) -> None:
         """Clear the filter; without one, to where one was before."""
-        if self._filter is not None:
+        if self._filter is not None or self.bar.applied:
+            self.workers.cancel_group(self, PICKING)
             self.apply_filter("")
         else:
             super().action_back()
 
     @on(FilterBar.Applied)
     def _filter_applied(self, message: FilterBar.Applied) -> None:
-        self._filter = message.filter
+        self.workers.cancel_group(self, PICKING)
+        snapshot = self.app.snapshot
+        if wireshark_filter(message.text) is None:
+            self._filter = message.filter
+        elif snapshot is not None and self.app.picks.get(message.text, (None, -1))[1] != snapshot.state.frames:
+            self._show_bar()
+            self.show_status("asking tshark …")
+            pick_packets(self, message.text, snapshot)
+            return
+        else:
+            self._filter = self._compiled(message.text)
         self._show_bar()
+        self.find_rows()
+
+    def on_picked(self, message: Picked) -> None:
+        """tshark has answered; whether that is still the question."""
+        if message.text != self.bar.applied:
+            return
+        if isinstance(message.answer, FilterError):
+            self.bar.refuse(message.text, message.answer)
+        if isinstance(message.answer, Exception):
+            self._filter = None
+            self.explain(escape(str(message.answer)))
+        else:
+            self.app.picks[message.text] = message.answer, message.frames
+            self._filter = self._compiled(message.text)
         self.find_rows()
 
     @on(FilterBar.Left)

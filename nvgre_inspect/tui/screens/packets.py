@@ -5,7 +5,7 @@ Layers and bytes stand below the list, one below the other on a narrow terminal,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -20,7 +20,10 @@ from nvgre_inspect.capture import CaptureError
 from nvgre_inspect.display.byte_text import hex_stream
 from nvgre_inspect.display.packet_tree import about_frame, sections
 from nvgre_inspect.display.text import escape
+from nvgre_inspect.session import UsageError
+from nvgre_inspect.tui.asking import settings_of
 from nvgre_inspect.tui.copyables import of_packet
+from nvgre_inspect.tui.deep import deep_sections
 from nvgre_inspect.tui.keymap import bindings
 from nvgre_inspect.tui.latest import Latest
 from nvgre_inspect.tui.scope import Scope, Step
@@ -29,15 +32,20 @@ from nvgre_inspect.tui.sharing import Copyable
 from nvgre_inspect.tui.steps import flow_step, tunnel_step
 from nvgre_inspect.tui.widgets.packet_detail import Packet, PacketDetail
 from nvgre_inspect.tui.widgets.packet_list import PacketList, Standing
+from nvgre_inspect.wireshark.settings import Settings
+from nvgre_inspect.wireshark.tshark import TsharkError
+from nvgre_inspect.with_tshark.deep import deep
 
 if TYPE_CHECKING:
     from nvgre_inspect.flows.packet_pages import PacketPages
     from nvgre_inspect.model.snapshot import Snapshot
+    from nvgre_inspect.session import Session
 
 #: Terminals of at least so many columns have room for layers beside bytes.
 _WIDE = 140
 
 PacketAsked = tuple["PacketPages", int, str]
+DeepAsked = tuple["Session", "Snapshot", Settings, PacketAsked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,7 @@ class PacketsScreen(PacketRowsScreen):
         super().__init__()
         self.detail = PacketDetail(style_of=self.style_named, id="detail")
         self._packet = Latest(self, self._read_packet, self._packet_read, "packet")
+        self._deep = Latest(self, self._read_deep, self._deep_read, "deep")
 
     def body(self) -> ComposeResult:
         """The list, one packet below it, the filter."""
@@ -103,6 +112,38 @@ class PacketsScreen(PacketRowsScreen):
         if isinstance(packet, CaptureError):
             self.explain(escape(str(packet)))
         else:
+            self.detail.show(packet)
+            self.say()
+
+    def action_deep(self) -> None:
+        """The packet under the cursor by tshark; once more: as we have it."""
+        number, snapshot, shown = self.packet_list.cursor_number, self.app.snapshot, self.detail.packet
+        if self.pages is None or number is None or snapshot is None:
+            self.explain("there is no packet to ask tshark about")
+        elif self.is_open and shown is not None and shown.number == number and shown.by:
+            self._ask_packet()
+        else:
+            self.open_packet()
+            self.show_status(f"asking tshark about packet {number} …")
+            self._deep.ask((self.app.session, snapshot, settings_of(self), (self.pages, number, self.app.time_style)))
+
+    @classmethod
+    def _read_deep(cls, asked: DeepAsked) -> Packet | CaptureError | UsageError | TsharkError:
+        session, snapshot, settings, plain = asked
+        ours = cls._read_packet(plain)
+        if isinstance(ours, CaptureError):
+            return ours
+        try:
+            found = deep(session, ours.number, settings, snapshot=snapshot)
+        except (CaptureError, UsageError, TsharkError) as error:
+            return error
+        return replace(ours, sections=deep_sections(ours.sections, found), by="tshark")
+
+    def _deep_read(self, asked: DeepAsked, packet: Packet | CaptureError | UsageError | TsharkError) -> None:
+        if not isinstance(packet, Packet):
+            self.say()
+            self.explain(escape(str(packet)))
+        elif packet.number == self.packet_list.cursor_number:
             self.detail.show(packet)
             self.say()
 

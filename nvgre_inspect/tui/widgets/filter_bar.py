@@ -46,6 +46,16 @@ class FilterLine(Input, inherit_bindings=False):
     ]
 
 
+#: What a Wireshark display filter begins with, which tshark is asked about.
+WIRESHARK = "wireshark:"
+
+
+def wireshark_filter(text: str) -> str | None:
+    """The display filter behind the prefix; None: the line is a filter of ours."""
+    text = text.strip()
+    return text.removeprefix(WIRESHARK).strip() if text.startswith(WIRESHARK) else None
+
+
 class FilterBar(Widget):
     """A filter for one table."""
 
@@ -212,19 +222,28 @@ class FilterBar(Widget):
         """Whether the line is a filter."""
         self._filter = None
         self._error_lines = 0
-        if not self.text:
-            self._show_state("", "")
+        if not self.text or wireshark_filter(self.text) is not None:
+            asks = f"{first_key(self.app, 'filter_apply')} asks tshark"
+            self._show_state("", asks if self.text not in ("", self.applied) else "")
             return
         try:
             self._filter = compile_filter(self._line.value, table=self._table)
         except FilterError as error:
-            self._show_state("-invalid", "✗")
-            explained = self._explained(error)
-            self._error.update(explained)
-            self._error_lines = explained.plain.count("\n") + 1
+            self._show_error(error)
         else:
             applies = "" if self.text == self.applied else f" {first_key(self.app, 'filter_apply')} applies"
             self._show_state("-valid", f"✓{applies}")
+
+    def refuse(self, text: str, error: FilterError) -> None:
+        """Somebody else found that `text`, if the line still says so, is no filter."""
+        if text.strip() == self.text:
+            self._show_error(error)
+
+    def _show_error(self, error: FilterError) -> None:
+        self._show_state("-invalid", "✗")
+        explained = self._explained(error)
+        self._error.update(explained)
+        self._error_lines = explained.plain.count("\n") + 1
 
     @property
     def _state(self) -> str:
@@ -252,6 +271,10 @@ class FilterBar(Widget):
     # --- completion --------------------------------------------------------------------------------------------------
 
     def _offer(self) -> None:
+        if wireshark_filter(self._line.value) is not None:
+            self._completion = NOTHING
+            self._list.close()
+            return
         self._completion = complete_at(self._line.value, self._line.cursor_position, self._table, self.values)
         self._list.open(self._completion, self._column(self._completion.start), self._error_lines)
 

@@ -24,6 +24,8 @@ class Packet:
     number: int
     stack: Stack
     sections: tuple[Section, ...]
+    #: Who took it apart, if not we ourselves.
+    by: str = ""
 
 
 class PacketDetail(Container):
@@ -71,7 +73,7 @@ class PacketDetail(Container):
         """Show this packet. What was unfolded and pointed at stays so, if the packet has it too."""
         self.packet = packet
         stack = packet.stack
-        self.layers_tree.border_title = f"Layers of packet {packet.number}"
+        self.layers_tree.border_title = f"Layers of packet {packet.number}{f', by {packet.by}' if packet.by else ''}"
         self.hex_view.show(stack.frame, stack.wire_len, stack.inner_start)
         self.layers_tree.show(packet.sections)
         if self.line is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nvgre_inspect.display.stream import StreamHex, StreamText, gap, mark
+from nvgre_inspect.display.stream import StreamHex, StreamText, end, stream_lines
 from nvgre_inspect.wireshark.follow import Piece, _pieces
 
 HEAD = b"""
@@ -87,7 +87,22 @@ def test_hex_counts_on() -> None:
     assert list(text.finish()) == []
 
 
-def test_marks() -> None:
-    assert mark("10.0.0.1:80", forward=True) == "→ 10.0.0.1:80"
-    assert mark("10.0.0.1:80", forward=False) == "← 10.0.0.1:80"
-    assert gap(1) == "[1 byte missing in the capture]"
+def test_who_speaks_stands_above_what_is_said() -> None:
+    pieces = [Piece(True, b"ab"), Piece(True, b"c\n"), Piece(False, b"d"), Piece(False, b"", 1), Piece(False, b"e")]
+    ends = end("10.0.0.1", 80), end("2001:db8::1", 4000)
+    assert list(stream_lines(pieces, *ends)) == [
+        ("→ 10.0.0.1:80", "heading"),
+        ("abc", None),
+        ("← [2001:db8::1]:4000", "heading"),
+        ("d", None),
+        ("[1 byte missing in the capture]", "note"),
+        ("e", None),
+    ]
+    assert [line[:12] for line, _ in stream_lines(pieces[:3], *ends, as_hex=True)] == [
+        "→ 10.0.0.1:8",
+        "00000000  61",
+        "00000002  63",
+        "← [2001:db8:",
+        "00000000  64",
+    ]
+    assert list(stream_lines([], *ends)) == []
