@@ -1,8 +1,7 @@
 """Host: a network virtualization endpoint (NVE): virtual switch, encapsulation by policy, decapsulation.
 
 Frames of its machines go to machines of the same tenant here, or into a tunnel, as docs/encapsulation.md says; what
-comes out of a tunnel goes to the machine that it is for. Where it all goes is found by the reference's own router and
-hash, once for each flow.
+comes out of a tunnel goes to the machine that it is for. `ways` finds where it all goes.
 
 Limits: the receiving side of a multicast group hears it without joining (no IGMP on the underlay). Path MTUs that were
 learnt stay (RFC 1191 has them forgotten after ten minutes).
@@ -14,13 +13,12 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
 
 from dissectors import offsets
-from nvgre_inspect.encapsulation import ecn, entropy, mtu, outer
-from nvgre_inspect.encapsulation.inner_frame import InnerFrame, read
+from nvgre_inspect.encapsulation import ecn, mtu
+from nvgre_inspect.encapsulation.inner_frame import read
 from nvgre_inspect.encapsulation.policy import Address, Policy
-from nvgre_inspect.encapsulation.routing import Leg, Router
+from nvgre_inspect.encapsulation.routing import Leg
 from nvgre_inspect.traffic import icmp
 from nvgre_inspect.traffic.fragmenting import Reassembly, fragments
 from nvgre_inspect.traffic.link import Link
@@ -30,6 +28,7 @@ from nvgre_inspect.traffic.scenario import HostSpec
 from nvgre_inspect.traffic.simulator import Simulator
 from nvgre_inspect.traffic.stages import Stages
 from nvgre_inspect.traffic.vnic import VNic
+from nvgre_inspect.traffic.ways import Ways, inner_tos
 
 #: What the virtual switch takes from one of its ports to another.
 SWITCHING_NS = 5_000
@@ -38,24 +37,10 @@ _GROUP_BIT = 0x01
 _LONGEST = 1 << 17
 #: EtherTypes of tags, as they stand in a frame.
 _TAGS = frozenset(ethertype.to_bytes(2, "big") for ethertype in offsets.VLAN_ETHERTYPES)
-_IP4_START = b"\x08\x00\x45"
-_IP6_START = b"\x86\xdd"
-_FRAGMENT_BITS = 0x3F
-_WITHOUT_PORTS = frozenset({offsets.IPPROTO_ICMP, offsets.IPPROTO_ICMPV6})
-
-
-class _Way(NamedTuple):
-    """Where frames of a flow go."""
-
-    #: Empty: nowhere, for this reason.
-    legs: tuple[Leg, ...]
-    reason: str
-    #: FlowID or UDP source port.
-    entropy: int
 
 
 class Host:
-    """An NVE. `uplink` leads to the fabric; `serials` numbers what is sent."""
+    """An NVE. `uplink` leads to the fabric; `next_serial` numbers what is sent."""
 
     def __init__(
         self,
@@ -88,15 +73,11 @@ class Host:
         limits += [self._options.mtu] if self._options.mtu else []
         self._own_limit = min(limits, default=_LONGEST)
         self._reassembly = Reassembly()
-        self._legs: dict[Address, Leg] = {}
-        self._hash = entropy.FlowHash()
-        self.set_policy(policy)
+        self._ways = Ways(spec.pa, policy)
 
     def set_policy(self, policy: Policy) -> None:
         """From now on addresses are where `policy` has them; its encapsulation stays that of the scenario."""
-        self._router = Router(policy)
-        self._subnets = {subnet.vsid: subnet for subnet in policy.subnets}
-        self._ways: dict[tuple[int, bytes], _Way] = {}
+        self._ways.follow(policy)
 
     def plug(self, vnic: VNic) -> None:
         """A machine is here from now on."""
@@ -136,7 +117,7 @@ class Host:
 
     def encapsulate(self, packet: Packet) -> None:
         """Send a frame of the tenant `packet.tenant` to where the policy says."""
-        way = self._way(packet)
+        way = self._ways.of(packet.tenant, packet.inner)
         if way.reason:
             self.skipped[way.reason] += 1
             return
@@ -180,40 +161,7 @@ class Host:
 
     def leg(self, dst: Address) -> Leg:
         """The way to a provider address (or group) of the same IP version. Raises ValueError for another version."""
-        found = self._legs.get(dst)
-        if found is None:
-            leg = self._router.leg(self.spec.pa, dst)
-            if isinstance(leg, str):
-                raise ValueError(f"{self.spec.pa} and {dst} are of different IP versions")
-            found = self._legs[dst] = leg
-        return found
-
-    def _way(self, packet: Packet) -> _Way:
-        """Where a frame goes: from memory if its flow was seen before, else as the reference finds it."""
-        frame = packet.inner
-        key = _flow_key(frame)
-        if key is None:
-            return self._find(packet, read(frame, len(frame)))
-        way = self._ways.get((packet.tenant, key))
-        if way is None:
-            way = self._ways[packet.tenant, key] = self._find(packet, read(frame, len(frame)))
-        return way
-
-    def _find(self, packet: Packet, inner: InnerFrame) -> _Way:
-        subnet = self._subnets.get(packet.tenant)
-        if subnet is None:
-            return _Way((), "no-subnet", 0)
-        legs = self._router.route(subnet, inner.src_mac, inner.dst_mac, inner.src_ca, inner.dst_ca)
-        if isinstance(legs, str):
-            return _Way((), legs, 0)
-        # Whatever the policy has as the sender's place, it is sent from here.
-        own = tuple(self.leg(leg.dst) for leg in legs if leg.dst != self.spec.pa)
-        return _Way(own, "" if own else "same-host", self._entropy(self._hash.of(packet.tenant, inner)))
-
-    def _entropy(self, hash_: int) -> int:
-        if self._options.kind in outer.PORTS:
-            return entropy.source_port(hash_)
-        return entropy.flow_id(hash_, self._options.flow_id)
+        return self._ways.leg(dst)
 
     def _tos(self, frame: bytes) -> int:
         """TOS of the outer header, by the policy's DSCP and ECN modes."""
@@ -299,26 +247,3 @@ class Host:
         if value is None:
             return b""
         return packet.inner if value == inner.tos & 3 else ecn.set_ecn(packet.inner, inner.payload, value)
-
-
-def inner_tos(frame: bytes) -> int:
-    """DSCP << 2 | ECN of an untagged frame's IP header; 0: not IP."""
-    ethertype = frame[12:14]
-    if ethertype == b"\x08\x00" and len(frame) >= offsets.ETH_LEN + offsets.IP4_MIN_LEN:
-        return frame[15]
-    if ethertype == _IP6_START and len(frame) >= offsets.ETH_LEN + offsets.IP6_LEN:
-        return (frame[14] << 4 | frame[15] >> 4) & 0xFF
-    return 0
-
-
-def _flow_key(frame: bytes) -> bytes | None:
-    """Everything that decides where a frame goes and how it is hashed; None: the frame has to be looked at whole."""
-    if frame[12:15] == _IP4_START and len(frame) >= 38 and not (frame[20] & _FRAGMENT_BITS or frame[21]):
-        if frame[23] in entropy.WITH_PORTS:
-            return frame[:14] + frame[23:24] + frame[26:38]
-        return frame[:14] + frame[23:24] + frame[26:34] if frame[23] in _WITHOUT_PORTS else None
-    if frame[12:14] == _IP6_START and len(frame) >= 58:
-        if frame[20] in entropy.WITH_PORTS:
-            return frame[:14] + frame[20:21] + frame[22:58]
-        return frame[:14] + frame[20:21] + frame[22:54] if frame[20] in _WITHOUT_PORTS else None
-    return None

@@ -54,6 +54,17 @@ def test_hosts_send_what_the_reference_does_with_any_option_and_frame(data):
     assert sent == expected
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_packets_that_say_they_are_shorter_are_hashed_as_the_reference_does(family):
+    frame = overlay.udp_frame(family=family)
+    at = 16 if family == 4 else 18
+    least = 20 if family == 4 else 0
+    frames = [frame[:at] + length.to_bytes(2, "big") + frame[at + 2 :] for length in range(least, least + 9)]
+    # Each beside one that is sound, whose way is remembered.
+    sent, expected = both_ways([each for short in frames for each in (frame, short)], "nvgre", 4)
+    assert sent == expected
+
+
 def test_tags_are_taken_away_as_the_reference_does():
     payload = overlay.udp_frame()[14:]
     tagged = overlay.udp_frame()[:12] + bytes.fromhex("81000064") + b"\x08\x00" + payload
