@@ -203,6 +203,16 @@ def test_a_capture_is_not_poured_into_a_terminal(path, monkeypatch, capsys):
     assert "a capture is binary" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("more", [(), ("--split-by", "point")])
+def test_nothing_is_left_when_it_is_interrupted(path, tmp_path, monkeypatch, more):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nvgre_inspect.traffic.simulator.Simulator.run", interrupted)
+    assert command(path, "-o", tmp_path / "out.pcapng", "--truth", tmp_path / "t.json", *more) == 130
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [path]
+
+
 def test_a_profile_is_stamped(tmp_path, capsys):
     assert command("--bench-profile", "1000,10,2", "-o", tmp_path / "out.pcap") == 0
     assert capsys.readouterr().err.startswith("1,000 packets of 10 flows in 2 tenants, in ")
