@@ -20,7 +20,7 @@ from typing import Any
 from dissectors import anomalies, offsets
 from nvgre_inspect.encapsulation import outer
 from nvgre_inspect.encapsulation.policy import Encapsulation, Kind
-from nvgre_inspect.traffic.frame_facts import Part, facts_of
+from nvgre_inspect.traffic.frame_facts import Facts, Part, facts_of
 from nvgre_inspect.traffic.observed_flow import ObservedFlow, Tunnel, ends
 from nvgre_inspect.traffic.observed_fragments import FragmentSets, Place, Sighting
 from nvgre_inspect.traffic.observed_halves import other_halves
@@ -66,6 +66,7 @@ class ObservedPoint:
             mask |= tunnel.anomalies | (tunnel.encap == "nvgre" and bool(facts.vlans)) << anomalies.NVGRE_INNER_VLAN
             if part is not None:
                 length = part.length - _shim(packet, self._options)
+                facts = _cut(facts, len(packet.inner) - length)
                 mask |= 1 << anomalies.UNDERLAY_FRAGMENT
         connection = packet.info.connection if packet.info is not None else 0
         sighting = Sighting(ts_ns, facts, tunnel, length, len(frame), mask, packet.serial, connection)
@@ -182,6 +183,13 @@ class ObservedPoint:
     def _alone(self, sightings: Iterable[Sighting]) -> None:
         for sighting in sightings:
             self._account_alone(sighting)
+
+
+def _cut(facts: Facts, missing: int) -> Facts:
+    """What the first part of a packet says, which lacks so many bytes: an inner fragment in it is shorter."""
+    if facts.part is None:
+        return facts
+    return facts._replace(part=facts.part._replace(length=max(facts.part.length - missing, 0)))
 
 
 def _merge(place: Place | None, later: Sighting) -> None:
