@@ -55,7 +55,7 @@ def generate(
     observers = {spec.name: Observer(network, index, spec, sink, watcher) for index, spec in enumerate(scenario.points)}
     vms = machines(network)
     start(network, vms)
-    touched = install(network, observers)
+    touched = install(network, vms, observers)
     for step in range(1, _STEPS + 1):
         network.simulator.run(scenario.duration_ns * step // _STEPS)
         progress(step / _STEPS)

@@ -17,6 +17,7 @@ from nvgre_inspect.traffic.faults.install import install
 from nvgre_inspect.traffic.packet import Packet
 from nvgre_inspect.traffic.points import Observer
 from nvgre_inspect.traffic.scenario import Point, Scenario, Tenant
+from nvgre_inspect.traffic.stack.vm import machines
 from tests.builders import networks, overlay
 
 RED, BLUE = networks.VSID, networks.VSID + 1
@@ -46,7 +47,9 @@ class Faulty(networks.Listening):
         super().__init__(networks.scenario(faults=faults, points=points, tenants=tenants, **changes))
         self._seen: dict[str, list[Seen]] = {point.name: [] for point in points}
         self.points = {point.name: Observer(self.network, i, point, self, self) for i, point in enumerate(points)}
-        self._touched = install(self.network, self.points)
+        made = machines(self.network)
+        self.listen()  # machines would answer
+        self._touched = install(self.network, made, self.points)
 
     # A sink and a watcher for points
 

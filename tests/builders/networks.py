@@ -61,6 +61,10 @@ class Listening:
         self.network = Network(given)
         #: Time, VSID, machine and frame.
         self.heard: list[tuple[int, int, str, bytes]] = []
+        self.listen()
+
+    def listen(self) -> None:
+        """Hear what comes to each vNIC, in the place of whoever did."""
         for (vsid, name), vnic in self.network.vnics.items():
             vnic.attach(lambda frame, vsid=vsid, name=name: self._hear(vsid, name, frame))
 

@@ -12,6 +12,7 @@ from nvgre_inspect.traffic.faults.touched import Touched
 from nvgre_inspect.traffic.network import Network
 from nvgre_inspect.traffic.packet import Packet
 from nvgre_inspect.traffic.points import Observer
+from nvgre_inspect.traffic.stack.vm import Machine
 from nvgre_inspect.traffic.stages import Outcome
 
 _Spec = TypeVar("_Spec", bound=Fault, covariant=True)
@@ -22,6 +23,8 @@ class Context:
     """What faults act on."""
 
     network: Network
+    #: By VSID and name.
+    machines: Mapping[tuple[int, str], Machine]
     #: By name.
     points: Mapping[str, Observer]
     touched: Touched = field(default_factory=Touched)

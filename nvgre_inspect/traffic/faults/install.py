@@ -19,6 +19,7 @@ from nvgre_inspect.traffic.faults.timing import Delaying, Duplicating, Reorderin
 from nvgre_inspect.traffic.faults.touched import Touched
 from nvgre_inspect.traffic.network import Network
 from nvgre_inspect.traffic.points import Observer
+from nvgre_inspect.traffic.stack.vm import Machine
 
 #: What does each fault; a spec and the context make it.
 ACTING: Mapping[type[specs.Fault], Callable[[Any, Context], Acting[Any]]] = MappingProxyType(
@@ -53,9 +54,9 @@ ACTING: Mapping[type[specs.Fault], Callable[[Any, Context], Acting[Any]]] = Mapp
 )
 
 
-def install(network: Network, points: Mapping[str, Observer]) -> Touched:
+def install(network: Network, machines: Mapping[tuple[int, str], Machine], points: Mapping[str, Observer]) -> Touched:
     """The faults of the network's scenario take part from now on, in their order; returns what they touch."""
-    context = Context(network, points)
+    context = Context(network, machines, points)
     for fault in network.scenario.faults:
         ACTING[type(fault)](fault, context).install()
     return context.touched

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 
 from dissectors import offsets
@@ -13,9 +12,6 @@ from nvgre_inspect.traffic.packet import Packet
 from nvgre_inspect.traffic.stages import Outcome
 from nvgre_inspect.traffic.vnic import VNic
 
-_BROADCAST = b"\xff" * 6
-#: Hardware type Ethernet, protocol IPv4, lengths 6 and 4 (RFC 826).
-_ARP_START = struct.pack(">HHBB", 1, offsets.ETHERTYPE_IPV4, 6, 4)
 _REQUEST, _REPLY = 1, 2
 _ARP_OPERATION = slice(offsets.ETH_LEN + 6, offsets.ETH_LEN + 8)
 _ARP_TARGET = slice(offsets.ETH_LEN + 24, offsets.ETH_LEN + 28)
@@ -66,7 +62,9 @@ class Moving(Acting[Migration]):
         others = [name for name in self.network.hosts if name != new.spec.name]
         self.network.simulator.after(self.spec.stale_ns, self._teach, others)
         if self.spec.announce:
-            self._announce()
+            machine = self.context.machines[self._vnic.tenant.vsid, self._vnic.spec.name]
+            machine.arp.announce()
+            machine.ndp.announce()
 
     def _teach(self, hosts: Sequence[str]) -> None:
         """These hosts learn where the machine is."""
@@ -76,15 +74,6 @@ class Moving(Acting[Migration]):
             moved = with_moved(known, self._vnic.tenant.vsid, self._vnic.spec.mac, place)
             self.context.policies[name] = moved
             self.network.hosts[name].set_policy(moved)
-
-    def _announce(self) -> None:
-        """A gratuitous ARP (RFC 5227 section 3: a request for one's own address)."""
-        mac, ip = self._vnic.spec.mac, self._vnic.spec.ip(4)
-        if ip is None:
-            return
-        header = _BROADCAST + mac + offsets.ETHERTYPE_ARP.to_bytes(2, "big")
-        arp = _ARP_START + _REQUEST.to_bytes(2, "big") + mac + ip.packed + bytes(6) + ip.packed
-        self._vnic.send(header + arp)
 
 
 class Impersonating(Acting[DuplicateMAC]):

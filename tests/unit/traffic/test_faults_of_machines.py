@@ -58,11 +58,13 @@ def test_a_moved_machine_sends_from_its_new_host_at_once():
 
 
 @pytest.mark.parametrize("announce", [True, False])
-def test_a_moved_machine_announces_itself(announce):
+def test_a_moved_machine_announces_its_addresses_of_both_versions(announce):
     net = moved(announce=announce)
-    announced = [seen for seen in net.at("c") if seen.frame[42:48] == BROADCAST]
-    assert [seen.frame[42:] for seen in announced][:1] == [arp(1, "B", 2)] * announce
-    assert len(announced) == announce  # nobody is left on the old host
+    groups = [seen.frame[42:] for seen in net.at("c") if seen.frame[42] & 1]
+    # One copy each: nobody is left on the old host.
+    assert groups[:1] == [arp(1, "B", 2)] * announce
+    assert [frame[:6] for frame in groups[1:]] == [bytes.fromhex("333300000001")] * announce
+    assert all(frame[54] == 136 for frame in groups[1:])  # neighbour advertisement
 
 
 def test_another_machine_with_the_same_mac_address():
