@@ -7,13 +7,14 @@ IPv6 with a hop-by-hop header, fragments of IPv4 only, nothing cut, no tunnel in
 from __future__ import annotations
 
 import struct
-from ipaddress import IPv4Address, IPv6Address
+from functools import lru_cache
 from typing import NamedTuple
 
 from dissectors import offsets
 
 _WITH_PORTS = (offsets.IPPROTO_TCP, offsets.IPPROTO_UDP)
 _TCP = struct.Struct(">HHIIBBH")
+_REMEMBERED = 4096
 _ECHO = {offsets.IPPROTO_ICMP: (0, 8), offsets.IPPROTO_ICMPV6: (128, 129)}
 _OPTION_END, _OPTION_NOP = 0, 1
 
@@ -56,8 +57,9 @@ class Facts(NamedTuple):
     family: int
     #: IP protocol; -1: it is no IP.
     protocol: int
-    src_ip: IPv4Address | IPv6Address | None
-    dst_ip: IPv4Address | IPv6Address | None
+    #: 4 or 16 bytes; empty: it is no IP.
+    src_ip: bytes
+    dst_ip: bytes
     #: TCP and UDP; of ICMP echo the identifier as `src_port`; -1: none, or not in this fragment.
     src_port: int
     dst_port: int
@@ -69,8 +71,9 @@ class Facts(NamedTuple):
     part: Part | None = None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def facts_of(frame: bytes) -> Facts:
-    """What a whole frame says."""
+    """What a whole frame says. Most frames pass several points shortly after each other."""
     vlans: list[int] = []
     at = offsets.ETH_TYPE
     while (ethertype := _word(frame, at)) in offsets.VLAN_ETHERTYPES:
@@ -82,7 +85,7 @@ def facts_of(frame: bytes) -> Facts:
         return _ipv4(frame, at, base)
     if ethertype == offsets.ETHERTYPE_IPV6:
         return _ipv6(frame, at, base)
-    return Facts(*base, 0, -1, None, None, -1, -1, -1, 0, None)
+    return Facts(*base, 0, -1, b"", b"", -1, -1, -1, 0, None)
 
 
 _Base = tuple[bytes, bytes, tuple[int, ...], int]
@@ -92,7 +95,7 @@ def _ipv4(frame: bytes, at: int, base: _Base) -> Facts:
     protocol = frame[at + offsets.IP4_PROTOCOL]
     end = at + _word(frame, at + offsets.IP4_TOTAL_LEN)
     payload = at + (frame[at] & 0xF) * 4
-    src, dst = IPv4Address(frame[at + 12 : at + 16]), IPv4Address(frame[at + 16 : at + 20])
+    src, dst = frame[at + 12 : at + 16], frame[at + 16 : at + 20]
     dscp, ip_id = frame[at + offsets.IP4_TOS] >> 2, _word(frame, at + offsets.IP4_ID)
     fragment = _word(frame, at + offsets.IP4_FRAGMENT)
     offset, more = (fragment & offsets.IP4_OFFSET_MASK) * 8, bool(fragment & offsets.IP4_MF)
@@ -111,7 +114,7 @@ def _ipv6(frame: bytes, at: int, base: _Base) -> Facts:
         protocol = frame[payload]
         payload += (frame[payload + 1] + 1) * 8
     ports, tcp = _transport(frame, payload, end, protocol)
-    src, dst = IPv6Address(frame[at + 8 : at + 24]), IPv6Address(frame[at + 24 : at + 40])
+    src, dst = frame[at + 8 : at + 24], frame[at + 24 : at + 40]
     return Facts(*base, 6, protocol, src, dst, *ports, _word(frame, at) >> 6 & 0x3F, 0, tcp)
 
 

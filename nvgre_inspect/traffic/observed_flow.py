@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from dissectors import anomalies, offsets
 from nvgre_inspect.traffic.frame_facts import Facts
 from nvgre_inspect.traffic.observed_tcp import Conversation
 
-Address = IPv4Address | IPv6Address
-Pair = tuple[Address, Address]
+Pair = tuple[bytes, bytes]
 
 _RECENT = 4
 _DUPLICATE_NS = 5_000_000
 _PLACEMENTS = 256
+_WITH_PORTS = (offsets.IPPROTO_TCP, offsets.IPPROTO_UDP)
 _PROTOCOLS = {
     offsets.IPPROTO_ICMP: "icmp",
     offsets.IPPROTO_IGMP: "igmp",
@@ -35,8 +35,9 @@ class Tunnel(NamedTuple):
     encap: str
     #: None: it has no identifier.
     vsid: int | None
-    src_pa: Address
-    dst_pa: Address
+    #: 4 or 16 bytes.
+    src_pa: bytes
+    dst_pa: bytes
     #: None: the encapsulation has none.
     flow_id: int | None
     #: Anomalies of its headers, a mask.
@@ -47,8 +48,8 @@ class Placement(NamedTuple):
     """A way of a flow: the side that sends, from where to where, and the FlowID."""
 
     side: int
-    src_pa: Address
-    dst_pa: Address
+    src_pa: bytes
+    dst_pa: bytes
     flow_id: int | None
 
 
@@ -200,18 +201,20 @@ class ObservedFlow:
         return "arp" if self.first.ethertype == offsets.ETHERTYPE_ARP else f"0x{self.first.ethertype:04x}"
 
 
-def _sender(facts: Facts) -> tuple[object, int]:
+def _sender(facts: Facts) -> tuple[bytes, int]:
     """The end of a flow that sent a frame; ports of ICMP belong to no end."""
     if not facts.family:
         return facts.src_mac, -1
-    has_ports = facts.protocol in (offsets.IPPROTO_TCP, offsets.IPPROTO_UDP)
-    return facts.src_ip, facts.src_port if has_ports else -1
+    return facts.src_ip, facts.src_port if facts.protocol in _WITH_PORTS else -1
 
 
-def ends(facts: Facts) -> frozenset[tuple[object, int]]:
+def ends(facts: Facts) -> frozenset[tuple[bytes, int]]:
     """Both ends of a frame's flow."""
-    turned = facts._replace(src_mac=facts.dst_mac, src_ip=facts.dst_ip, src_port=facts.dst_port)
-    return frozenset((_sender(facts), _sender(turned)))
+    if not facts.family:
+        return frozenset(((facts.src_mac, -1), (facts.dst_mac, -1)))
+    if facts.protocol in _WITH_PORTS:
+        return frozenset(((facts.src_ip, facts.src_port), (facts.dst_ip, facts.dst_port)))
+    return frozenset(((facts.src_ip, -1), (facts.dst_ip, -1)))
 
 
 def _both(name: str, values: Sequence[Any], forward: int) -> dict[str, Any]:
@@ -222,5 +225,5 @@ def _known(value: int) -> int | None:
     return value if value >= 0 else None
 
 
-def _text(address: Address | None) -> str | None:
-    return None if address is None else str(address)
+def _text(address: bytes) -> str | None:
+    return str(ip_address(address)) if address else None

@@ -203,8 +203,8 @@ def _merge(place: Place | None, later: Sighting) -> None:
 def tunnel_of(packet: Packet, options: Encapsulation) -> Tunnel:
     """What the headers in front of a tenant's frame name, as docs/decoding.md has decoders read them."""
     assert packet.leg is not None
-    src, dst = packet.leg.src.pa, packet.leg.dst
-    label = 0 if dst.version == 6 else None  # the flow label of IPv6, which hosts leave at 0
+    src, dst = packet.leg.src.pa.packed, packet.leg.dst.packed
+    label = 0 if packet.leg.dst.version == 6 else None  # the flow label of IPv6, which hosts leave at 0
     if options.kind not in _GRE_KINDS:
         return Tunnel(options.kind, packet.vsid, src, dst, packet.entropy, 0)
     if packet.vsid is None:

@@ -102,12 +102,12 @@ def _unfinished(frame: bytes) -> bytes | None:
     """The frame as a host hands it to a NIC that is to compute the checksum; None: there is none to compute."""
     facts = facts_of(frame)
     at = _CHECKSUMS.get(facts.protocol)
-    if at is None or facts.src_ip is None or facts.dst_ip is None or facts.vlans:
+    if at is None or facts.vlans or facts.part is not None:
         return None
     ip = offsets.ETH_LEN
     header = (frame[ip] & 0xF) * 4 if facts.family == 4 else offsets.IP6_LEN
     length = len(frame) - ip - header
-    pseudo = checksum.pseudo_header(facts.src_ip.packed, facts.dst_ip.packed, facts.protocol, length)
+    pseudo = checksum.pseudo_header(facts.src_ip, facts.dst_ip, facts.protocol, length)
     changed = bytearray(frame)
     struct.pack_into(">H", changed, ip + header + at, checksum.ones_complement_sum(pseudo))
     return bytes(changed)
