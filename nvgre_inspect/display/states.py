@@ -50,12 +50,19 @@ def encrypted(state: State) -> str | None:
 
 
 def nothing(
-    snapshot: Snapshot, table: str, belonging: int, scope: str, *, read_filter: str | None, interface: str | None
+    snapshot: Snapshot,
+    table: str,
+    belonging: int,
+    scope: str,
+    *,
+    read_filter: str | None,
+    tshark_filter: str | None = None,
+    interface: str | None,
 ) -> str:
     """Why a view of that table shows no row, though `belonging` rows are within the scope that is called `scope`."""
     if not snapshot.state.frames:
         packets = sum(info.packets for info in snapshot.interfaces)
-        return no_packets(packets, read_filter=read_filter, interface=interface)
+        return no_packets(packets, read_filter=read_filter, tshark_filter=tshark_filter, interface=interface)
     if belonging:
         one = table.removesuffix("s")
         return f"the filter matches 0 of {counted(belonging, one, table)}; Esc clears it"

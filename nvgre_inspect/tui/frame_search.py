@@ -158,6 +158,7 @@ class FrameSearch:
                 found.total,
                 found.asked.scope,
                 read_filter=options.read_filter,
+                tshark_filter=options.tshark_filter,
                 interface=options.interface,
             )
         self._owner.post_message(found)

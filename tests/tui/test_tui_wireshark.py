@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -317,6 +319,30 @@ async def test_it_stands_alone():
         await typed(pilot, "wireshark: http")
         await press(pilot, "=")
         assert said(app) == ["a Wireshark filter stands alone; Esc clears it"]
+
+
+@needs_tshark
+@pytest.mark.parametrize("key", ["1", "2", "4", "5"])
+async def test_started_with_a_wireshark_filter_that_nothing_passes(key):
+    async with shown(OVERLAPPING, (100, 40), options=SessionOptions(tshark_filter="bgp")) as (app, pilot):
+        await press(pilot, key)
+        assert "none of 520 packets matches --tshark-filter" in text(app)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="stands in for tshark with a shell script")
+@pytest.mark.parametrize("key", ["F", "d"])
+async def test_who_leaves_does_not_wait_for_tshark(tmp_path, key):
+    program = tmp_path / "tshark"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexec sleep 600\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    began = time.monotonic()
+    async with at_packet(190, options=SessionOptions(tshark=Settings(path=str(program)))) as (_, pilot):
+        await pilot.press(key)
+        while not (tmp_path / "started").exists() and time.monotonic() - began < 30:
+            await pilot.pause(0.01)
+        began = time.monotonic()
+    assert (tmp_path / "started").exists()
+    assert time.monotonic() - began < 15
 
 
 async def test_while_it_is_typed_nobody_is_asked():

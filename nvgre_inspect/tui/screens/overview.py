@@ -187,11 +187,8 @@ class OverviewScreen(PanesScreen):
         if not snapshot.state.frames:
             options = self.app.session.options
             packets = int(snapshot.captures["packets"].sum())
-            tenants = (
-                ""
-                if self.app.loading
-                else states.no_packets(packets, read_filter=options.read_filter, interface=options.interface)
-            )
+            asked_for = {name: getattr(options, name) for name in ("read_filter", "tshark_filter", "interface")}
+            tenants = "" if self.app.loading else states.no_packets(packets, **asked_for)
         elif not len(seen.tunnels):
             tunnels = f"no tunnels here; seen: {facts.shares(seen.protocols)}"
         if not len(seen.findings):

@@ -119,7 +119,7 @@ class RowsScreen(FilteredScreen):
             return found, ""
         options = self.app.session.options
         scope = str(self.app.scope)
-        asked_for = {"read_filter": options.read_filter, "interface": options.interface}
+        asked_for = {name: getattr(options, name) for name in ("read_filter", "tshark_filter", "interface")}
         return found, nothing(snapshot, self.TABLE, found.belonging, scope, **asked_for)
 
     def _rows_found(self, asked: Asked, answer: tuple[Found, str]) -> None:

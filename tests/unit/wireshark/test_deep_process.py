@@ -190,6 +190,18 @@ def test_no_pyshark(monkeypatch, tshark: Callable[[str], str], tmp_path: Path) -
         deep.tree(cut_in(deep.folder))
 
 
+def test_without_what_python_3_14_removed(monkeypatch, tshark: Callable[[str], str], tmp_path: Path) -> None:
+    """pyshark asks asyncio for child watchers and policies wherever it makes an event loop itself."""
+    site = tmp_path / "site"
+    site.mkdir()
+    names = ("SafeChildWatcher", "set_child_watcher", "get_child_watcher", "get_event_loop_policy", "get_event_loop")
+    (site / "sitecustomize.py").write_text("\n".join(["import asyncio", *(f"del asyncio.{name}" for name in names)]))
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    (tmp_path / "pdml").write_text(PDML)
+    with Deep(Settings(path=tshark(f"cat {tmp_path}/pdml"))) as deep:
+        assert [node.name for node in deep.tree(cut_in(deep.folder))] == ["data", "http"]
+
+
 def test_a_worker_that_nobody_asks_ends(tshark: Callable[[str], str]) -> None:
     with Deep(Settings(path=tshark("exit 0"))) as deep:
         folder = deep.folder

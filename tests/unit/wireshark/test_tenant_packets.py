@@ -15,9 +15,11 @@ from nvgre_inspect.model.record import empty_records
 from nvgre_inspect.model.selected import Selected
 from nvgre_inspect.reference.decode import decode
 from nvgre_inspect.session import SessionOptions, open_session
+from nvgre_inspect.wireshark.conversation import same_conversation
 from nvgre_inspect.wireshark.outer_fragments import OuterFragments
 from nvgre_inspect.wireshark.tenant_keys import tenant_keys
 from nvgre_inspect.wireshark.tenant_packets import tenant_packets
+from tests.unit.engine.random_frames import options_of, random_batch, sample_frames
 
 SAMPLES = sorted(path for path in (Path(__file__).parents[3] / "samples").iterdir() if ".pcap" in path.name)
 OPTIONS = DecodeOptions()
@@ -129,3 +131,34 @@ def test_keys_tell_apart_what_flows_are_keyed_by(name: str) -> None:
     assert all(len(found) == 1 for found in by_flow.values())
     assert all(len(found) == 1 for found in stacks.values())
     assert len({next(iter(found)) for found in stacks.values()}) == len(stacks)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nothing_in_frames_makes_it_raise(seed: int) -> None:
+    """Random stacks, the samples' frames, and both with something wrong."""
+    options = options_of(seed)
+    batch = random_batch(seed, 400, sample_frames())
+    records = empty_records(len(batch))
+    decode(batch, options, records)
+    numbers = np.arange(1, len(batch) + 1)
+    assert tenant_keys(records).shape[0] == len(batch)
+    for row in range(0, len(batch), 40):
+        assert same_conversation(records, records[row])[row]
+    fragments = OuterFragments()
+    fragments.see(batch, records, numbers)
+
+    def again(some: PacketBatch) -> np.ndarray:
+        out = empty_records(len(some))
+        decode(some, options, out)
+        return out
+
+    seen = 0
+    for packets in tenant_packets([Selected(batch, records, numbers, np.ones(len(batch), bool))], options, again):
+        fragments.completed(packets.records, packets.numbers)
+        made = packets.batch
+        assert (made.caplen >= 0).all()
+        assert (made.wirelen >= made.caplen).all()
+        assert (made.offset + made.caplen <= len(made.buffer)).all()
+        seen += len(made)
+    assert 0 < seen <= len(batch)
+    assert set(numbers.tolist()) == set(fragments.with_parts(numbers).tolist())
