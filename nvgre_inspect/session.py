@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -138,6 +137,9 @@ class Session:
             which=_which(options.engine),
             choose=self._choose if self._chooses else None,
             on_compile=lambda: self._report("compiling"),
+            # Compressed files hold more than that, and files of which only the first frames are wanted less.
+            expected_bytes=None if options.count is not None else self._captures.total_bytes,
+            meanwhile=_prepare_tables,
         )
         self._snapshot: Snapshot | None = None
 
@@ -178,12 +180,7 @@ class Session:
             raise RuntimeError("the input is read once; open it again")
         self._began = time.monotonic()
         self._pick()
-        preparing: threading.Thread | None = None
         for _ in self._engine.process(self._batches()):
-            if preparing is None:
-                # Not before the first batch: until then kernels are loaded, which is imports too.
-                preparing = threading.Thread(target=_prepare_tables, name="nvgre-inspect-import", daemon=True)
-                preparing.start()
             self._snapshot = None
             self._report("reading")
             yield

@@ -104,13 +104,21 @@ class Engine:
         which: Which = "auto",
         choose: Choose | None = None,
         on_compile: Callable[[], None] | None = None,
+        expected_bytes: int | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> None:
-        """`choose` narrows what is counted; `on_compile` is called before a first compilation (15 s)."""
+        """`choose` narrows what is counted; `on_compile` is called before a first compilation (15 s).
+
+        `expected_bytes`: how much input there is at least, where that is known beforehand. `meanwhile` is called in a
+        thread of its own as soon as `process` leaves a core free.
+        """
         self._decode_options = decode or DecodeOptions()
         self._account_options = account or AccountOptions()
         self._which = which
         self._choose = choose
         self._on_compile = on_compile
+        self._expected_bytes = expected_bytes or 0
+        self._meanwhile = meanwhile
         self._accountant: _Accountant | None = None
         self._numbers: list[npt.NDArray[np.int64]] = []
         #: Frames read so far, chosen or not.
@@ -156,6 +164,8 @@ class Engine:
 
     def _settle(self, batches: Iterator[PacketBatch], *kernels: str) -> Iterator[PacketBatch]:
         """Decide by the first frames which engine it is, and compile these kernels if need be; all of the frames."""
+        if self._which == "auto" and self._expected_bytes > _HELD_BYTES:
+            self._which = "kernels"
         if self._which == "auto":
             self._which, batches = _decide(batches, _SMALL_WARM if compiled.is_warm(*kernels) else _SMALL_COLD)
         if self._which == "kernels" and not compiled.is_warm(*kernels) and self._on_compile is not None:
@@ -174,6 +184,8 @@ class Engine:
 
             self._accountant = LedgerAccountant(self._account_options)
             decoded = _ahead(self._decoded(batches, self.decoder()))
+            # numba has been imported, which two threads must not do at once; compiled code is loaded without the GIL.
+            self._start_meanwhile()
         else:
             from nvgre_inspect.reference.account import Accountant
 
@@ -185,10 +197,16 @@ class Engine:
                     self._numbers.append(item.numbers)
                 self._accountant.account(item.batch, item.records)
                 self.frames = item.frames
+                self._start_meanwhile()
                 yield
         finally:
             decoded.close()
         self._accountant.finish()
+
+    def _start_meanwhile(self) -> None:
+        if self._meanwhile is not None:
+            threading.Thread(target=self._meanwhile, name="nvgre-inspect-import", daemon=True).start()
+            self._meanwhile = None
 
     def state(self) -> State:
         """What is known now. Frame numbers in it are those of the input, also where frames were left out."""
@@ -249,35 +267,34 @@ class _Failure:
 
 def _ahead(items: Decoded) -> Decoded:
     """The same items, made by a thread up to `_AHEAD` in advance. Closing the generator ends the thread."""
-    ready: queue.Queue[Item | _Failure | None] = queue.Queue(_AHEAD)
+    ready: queue.SimpleQueue[Item | _Failure | None] = queue.SimpleQueue()
+    #: One for each item that may still be put: simple queues hand over far more quickly than one with a limit.
+    room: queue.SimpleQueue[None] = queue.SimpleQueue()
+    for _ in range(_AHEAD):
+        room.put(None)
     stop = threading.Event()
-
-    def put(item: Item | _Failure | None) -> bool:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
 
     def work() -> None:
         try:
             for item in items:
-                if not put(item):
+                room.get()
+                if stop.is_set():
                     return
-            put(None)
+                ready.put(item)
+            ready.put(None)
         except BaseException as error:  # handed to the caller's thread, which raises it
-            put(_Failure(error))
+            ready.put(_Failure(error))
 
     thread = threading.Thread(target=work, name="nvgre-inspect-decode", daemon=True)
     try:
         thread.start()
         while (item := ready.get()) is not None:
+            room.put(None)
             if isinstance(item, _Failure):
                 raise item.error
             yield item
     finally:
         stop.set()
+        room.put(None)
         if thread.ident is not None:
             thread.join(_PATIENCE_SECONDS)

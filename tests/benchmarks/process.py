@@ -21,11 +21,14 @@ class Run:
 
 
 def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Run:
-    """Run a command to its end, its output thrown away. RuntimeError if it fails."""
+    """Run a command to its end, its output thrown away. RuntimeError if it fails.
+
+    Python keeps the byte code of what it imports, as for an installed user: whoever develops may have that switched off.
+    """
+    variables = {**os.environ, **(environment or {})}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.perf_counter()
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **(environment or {})}
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=variables) as process:
         assert process.stderr is not None
         words = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
