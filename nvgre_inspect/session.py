@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from dissectors import dispatch
 from nvgre_inspect.capture import CaptureError, Captures, linktype_name
+from nvgre_inspect.capture.input import Input
 from nvgre_inspect.engine.run import WHICH, Decoder, Engine, Which
 from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.model.batch import PacketBatch
@@ -79,6 +80,11 @@ class SessionOptions:
     #: Keep what comes from a pipe in a temporary file, so that `packets` and `frame` can go back to it.
     spool: bool = True
 
+    @property
+    def chooses(self) -> bool:
+        """Whether some frames may not be counted."""
+        return not (self.interface is None and not self.read_filter and self.tshark_filter is None)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -112,13 +118,21 @@ def open_session(
         paths = [paths]
     if not paths:
         raise UsageError("no capture was given")
-    return Session(paths, options or SessionOptions(), progress)
+    options = options or SessionOptions()
+
+    def captures() -> Captures:
+        # The state has the positions of the frames that were counted, which are all unless some are chosen.
+        keep = options.spool or options.tshark_filter is not None
+        return Captures(paths, count=options.count, keep=keep, note=options.chooses)
+
+    return Session(captures, options, progress)
 
 
 class Session:
     """Open captures and what is known of them. A context manager; see `open_session`."""
 
-    def __init__(self, paths: Sequence[str | Path], options: SessionOptions, progress: Report | None) -> None:
+    def __init__(self, source: Callable[[], Input], options: SessionOptions, progress: Report | None = None) -> None:
+        """`source` opens the input, once everything else that was asked for was found to make sense."""
         self.options = options
         self._progress = progress
         self._decode_options = _decode_options(options, self._dispatch_tables())
@@ -126,16 +140,15 @@ class Session:
         self._tshark_pick = _tshark_pick(options)
         self._start_ns: int | None = None
         self._began = time.monotonic()
-        # The state has the positions of the frames that were counted, which are all unless some are chosen.
-        keep = options.spool or self._tshark_pick is not None
-        self._captures = Captures(paths, count=options.count, keep=keep, note=self._chooses)
+        self._captures = source()
         self._read_once = False
         self._check_interface_early()
         self._engine = Engine(
             self._decode_options,
             AccountOptions(idle_timeout_ns=self._decode_options.idle_timeout_ns),
             which=_which(options.engine),
-            choose=self._choose if self._chooses else None,
+            choose=self._choose if options.chooses else None,
+            keep=self._captures.keep,
             on_compile=lambda: self._report("compiling"),
             # Compressed files hold more than that, and files of which only the first frames are wanted less.
             expected_bytes=None if options.count is not None else self._captures.total_bytes,
@@ -192,18 +205,13 @@ class Session:
             return
         self._progress(
             Progress(
-                sum(reader.bytes_read for reader in self._captures.readers),
+                self._captures.bytes_read,
                 self._captures.total_bytes,
                 self._engine.frames,
                 time.monotonic() - self._began,
                 activity,
             )
         )
-
-    @property
-    def _chooses(self) -> bool:
-        """Whether some frames may not be counted."""
-        return not (self.options.interface is None and self._read_filter is None and self._tshark_pick is None)
 
     def _pick(self) -> None:
         """Ask tshark which frames are to be counted, if that is its choice and it was not asked yet."""
@@ -259,9 +267,9 @@ class Session:
 
     def _check_interface_early(self) -> None:
         """Where the files' heads name all interfaces, as in pcap, nothing needs to be read to find one missing."""
-        readers = self._captures.readers
-        if all(reader.interfaces for reader in readers):
-            self._check_interface([info for reader in readers for info in reader.interfaces])
+        known = self._captures.known_interfaces
+        if known is not None:
+            self._check_interface(known)
 
     def _check_interface(self, interfaces: Sequence[InterfaceInfo]) -> None:
         if self.options.interface is None or not interfaces:
@@ -356,7 +364,7 @@ class Session:
             self.read()
         counted = self._engine.uses_kernels is not None
         # A filter asks for the records that everybody else sees.
-        unfiltered = chosen is None and not self._chooses and not counted
+        unfiltered = chosen is None and not self.options.chooses and not counted
         source = self.pages().selected(chosen) if counted else self._once(chosen, inner if unfiltered else "tenant")
         return source if unfiltered or inner is None or inner == "tenant" else self._decoded_again(source, inner)
 
@@ -472,12 +480,12 @@ class Session:
     @property
     def damage(self) -> list[str]:
         """Why parts of the input could not be read, a sentence each. Empty: all was read."""
-        return [reader.damage.sentence for reader in self._captures.readers if reader.damage is not None]
+        return self._captures.damage
 
     @property
     def notes(self) -> list[str]:
         """What a user should know about the input besides, a sentence each."""
-        notes = [note for reader in self._captures.readers for note in reader.notes]
+        notes = self._captures.notes
         for info in self._captures.interfaces:
             if info.unsupported:
                 name = linktype_name(info.linktype)

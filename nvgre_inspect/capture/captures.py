@@ -81,6 +81,33 @@ class Captures:
         return sum(known) if len(known) == len(totals) else None
 
     @property
+    def bytes_read(self) -> int:
+        """Bytes of all inputs (as they are on disk) read so far, of `total_bytes`."""
+        return sum(reader.bytes_read for reader in self._readers)
+
+    @property
+    def known_interfaces(self) -> Sequence[InterfaceInfo] | None:
+        """All interfaces, where the heads of the files name them, as in pcap; else None."""
+        if not all(reader.interfaces for reader in self._readers):
+            return None
+        return [info for reader in self._readers for info in reader.interfaces]
+
+    @property
+    def damage(self) -> list[str]:
+        """Why parts of the inputs could not be read, a sentence each."""
+        return [reader.damage.sentence for reader in self._readers if reader.damage is not None]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of the inputs besides, a sentence each."""
+        return [note for reader in self._readers for note in reader.notes]
+
+    @property
+    def keep(self) -> None:
+        """Nothing needs to be kept by others: see `Input.keep`."""
+        return None
+
+    @property
     def can_reopen(self) -> bool:
         """Whether all inputs are files, which can be opened again."""
         return self.total_bytes is not None

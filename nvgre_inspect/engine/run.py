@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple, Protocol, get_args
 import numpy as np
 import numpy.typing as npt
 
+from nvgre_inspect.capture.input import Keep
 from nvgre_inspect.capture.reader import select
 from nvgre_inspect.kernels import compiled
 from nvgre_inspect.model.account_options import AccountOptions
@@ -106,16 +107,19 @@ class Engine:
         on_compile: Callable[[], None] | None = None,
         expected_bytes: int | None = None,
         meanwhile: Callable[[], None] | None = None,
+        keep: Keep | None = None,
     ) -> None:
         """`choose` narrows what is counted; `on_compile` is called before a first compilation (15 s).
 
         `expected_bytes`: how much input there is at least, where that is known beforehand. `meanwhile` is called in a
-        thread of its own as soon as `process` leaves a core free.
+        thread of its own as soon as `process` leaves a core free. `keep`: the input is live, see `capture.input.Input`:
+        its frames are numbered as they were chosen, decoded and accounted in one thread, and by the kernels.
         """
         self._decode_options = decode or DecodeOptions()
         self._account_options = account or AccountOptions()
-        self._which = which
+        self._which = which if keep is None or which != "auto" else "kernels"
         self._choose = choose
+        self._keep = keep
         self._on_compile = on_compile
         self._expected_bytes = expected_bytes or 0
         self._meanwhile = meanwhile
@@ -183,7 +187,9 @@ class Engine:
             from nvgre_inspect.engine.ledger import LedgerAccountant
 
             self._accountant = LedgerAccountant(self._account_options)
-            decoded = _ahead(self._decoded(batches, self.decoder()))
+            decoded = self._decoded(batches, self.decoder())
+            if self._keep is None:
+                decoded = _ahead(decoded)
             # numba has been imported, which two threads must not do at once; compiled code is loaded without the GIL.
             self._start_meanwhile()
         else:
@@ -224,7 +230,7 @@ class Engine:
 
     def numbers(self) -> npt.NDArray[np.int64] | None:
         """int64[frames]: the number (from 1) of each frame that was counted; None where all were."""
-        if self._choose is None:
+        if self._choose is None or self._keep is not None:
             return None
         self._numbers = [np.concatenate([np.zeros(0, np.int64), *self._numbers])]
         return self._numbers[0]
@@ -236,6 +242,8 @@ class Engine:
             if self._choose is not None:
                 chosen = np.flatnonzero(self._choose(batch, records, frames + 1))
                 batch, records, numbers = select(batch, chosen), records[chosen], chosen + (frames + 1)
+            if self._keep is not None:
+                batch, numbers = self._keep(batch, records), None
             frames += len(whole)
             yield Item(batch, records, frames, numbers)
 
