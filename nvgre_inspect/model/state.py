@@ -7,7 +7,7 @@ lower endpoint of a flow (or tunnel), side 1 the higher; which of them is `fwd` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -142,10 +142,34 @@ ANOMALY = np.dtype(
     align=True,
 )
 
+#: What the flows that were evicted had counted, by tenant: (encap, vsid), and the tunnel where that stands in for a
+#: missing vsid, else -1. Both directions together.
+EVICTED = np.dtype(
+    [
+        ("encap", "u1"),
+        ("vsid", "i8"),
+        ("tunnel", "i4"),
+        ("flows", "i8"),
+        ("packets", "i8"),
+        ("bytes", "i8"),
+        ("wire_bytes", "i8"),
+        ("data_segments", "i8"),
+        ("retransmissions", "i8"),
+        ("anomalies", "i8"),
+        ("first_ns", "i8"),
+        ("last_ns", "i8"),
+    ],
+    align=True,
+)
+
 
 @dataclass(slots=True)
 class State:
-    """All that accounting knows. Arrays are exactly as long as there are rows; they are not written to later."""
+    """All that accounting knows. Arrays are exactly as long as there are rows; they are not written to later.
+
+    Where flows are evicted (`AccountOptions.evict`) rows move up, and `flow_number` says which flow a row is. Where only
+    the newest frames are kept (`max_packets`), the arrays per frame are theirs.
+    """
 
     stacks: npt.NDArray[np.void]
     addresses: npt.NDArray[np.void]
@@ -161,7 +185,8 @@ class State:
     bin_start_ns: int
     bin_width_ns: int
     anomalies: npt.NDArray[np.void]
-    #: int32 [frames]: the flow of each frame, -1: none (it did not fit, or its first fragment has not come yet)
+    #: int32 [frames]: the flow of each frame, -1: none (it did not fit, it was evicted, or the frame's first fragment
+    #: has not come yet)
     frame_flow: npt.NDArray[np.int32]
     #: int64 [frames]: PacketBatch.position of each frame
     frame_position: npt.NDArray[np.int64]
@@ -169,11 +194,42 @@ class State:
     overflow: dict[str, int]
     #: int64 [frames]: the number of each frame in its capture, from 1, rising; None: all were counted, 1, 2, 3, …
     frame_number: npt.NDArray[np.int64] | None = None
+    #: frames that were counted but are in none of these three arrays any more: the oldest; None: all are kept for ever
+    frames_gone: int | None = None
+    #: int64 [flows]: the number of each flow, from 1 in order of appearance, rising; None: 1, 2, 3, …
+    flow_number: npt.NDArray[np.int64] | None = None
+    #: EVICTED: what left the flows, by tenant
+    evicted: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, EVICTED))
 
     @property
     def frames(self) -> int:
-        """Frames accounted so far."""
-        return len(self.frame_flow)
+        """Frames accounted so far, kept or not."""
+        return len(self.frame_flow) + (self.frames_gone or 0)
+
+    @property
+    def flow_numbers(self) -> npt.NDArray[np.int64]:
+        """int64 [flows]: the number of each flow, as users see it. It stays the same while the row may move."""
+        if self.flow_number is not None:
+            return self.flow_number
+        return np.arange(1, len(self.flows) + 1, dtype=np.int64)
+
+    @property
+    def last_flow(self) -> int:
+        """The number of the newest flow; 0: there is none."""
+        return int(self.flow_numbers[-1]) if len(self.flows) else 0
+
+    def flow_row(self, number: int) -> int:
+        """The row of the flow of that number; -1: there is none, or it was evicted."""
+        if self.flow_number is None:
+            return number - 1 if 1 <= number <= len(self.flows) else -1
+        row = int(np.searchsorted(self.flow_number, number))
+        return row if row < len(self.flow_number) and self.flow_number[row] == number else -1
+
+    def numbers_of(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """The numbers of the flows in these rows; -1 where the row is -1."""
+        if self.flow_number is None:
+            return np.where(rows < 0, -1, rows.astype(np.int64) + 1)
+        return np.append(self.flow_number, -1)[rows]
 
 
 BIN_FIELDS = ("packets", "bytes", "wire_bytes", "retransmissions")
