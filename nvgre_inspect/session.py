@@ -396,6 +396,11 @@ class Session:
         return replace(self._decode_options, inner=inner)
 
     @property
+    def is_live(self) -> bool:
+        """Whether the input comes only now, and goes on until it is ended."""
+        return self._captures.keep is not None
+
+    @property
     def is_counted(self) -> bool:
         """Whether `read` or `steps` were begun, so that there are tables."""
         return self._engine.uses_kernels is not None

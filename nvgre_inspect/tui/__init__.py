@@ -1,16 +1,18 @@
-"""The terminal UI. Textual is imported only below this package; `run_app` is the way in."""
+"""The terminal UI. Textual is imported only below this package; `run_app` and `run_live` are the ways in."""
 
 from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nvgre_inspect.capture.live.captures import LiveCaptures
     from nvgre_inspect.config import Config
-    from nvgre_inspect.session import Progress, SessionOptions
+    from nvgre_inspect.model.snapshot import Snapshot
+    from nvgre_inspect.session import Progress, Session, SessionOptions
     from nvgre_inspect.tui.app import InspectApp
 
 #: How long the thread that reads is waited for at the end; a silent pipe may hold it for ever.
@@ -29,22 +31,45 @@ def run_app(files: Sequence[str], options: SessionOptions, settings: Config) -> 
     `session.open_session` does, before anything is drawn.
     """
     from nvgre_inspect.session import open_session
+    from nvgre_inspect.tui.loading import first_look
+
+    return _run(
+        lambda report: open_session(files, options=options, progress=report),
+        files,
+        settings,
+        partial(first_look, files, options),
+    )
+
+
+def run_live(captures: LiveCaptures, sources: Sequence[str], options: SessionOptions, settings: Config) -> InspectApp:
+    """As `run_app`, over live captures; `sources` are the interfaces, or what else the user named."""
+    from nvgre_inspect.session import Session
+
+    return _run(lambda report: Session(lambda: captures, options, report), sources, settings, lambda: None)
+
+
+def _run(
+    opened: Callable[[Callable[[Progress], None]], Session],
+    sources: Sequence[str],
+    settings: Config,
+    first_look: Callable[[], Snapshot | None],
+) -> InspectApp:
     from nvgre_inspect.tui import terminal
-    from nvgre_inspect.tui.loading import Loader, first_look
+    from nvgre_inspect.tui.loading import Loader
 
     def report(progress: Progress) -> None:
         loader.report(progress)
 
     sys.setswitchinterval(_SWITCH_SECONDS)
-    session = open_session(files, options=options, progress=report)
-    if "-" in files:
+    session = opened(report)
+    if "-" in sources:
         terminal.take_keys()
-    loader = Loader(session, partial(first_look, files, options))
+    loader = Loader(session, first_look)
     loader.start()
     try:
         from nvgre_inspect.tui.app import InspectApp
 
-        app = InspectApp(session, settings, files, loader)
+        app = InspectApp(session, settings, sources, loader)
         # What imports made stays; looking for garbage need not look through it again. Old Snapshots are garbage.
         gc.freeze()
         gc.set_threshold(*_GARBAGE)

@@ -20,6 +20,7 @@ from textual.worker import Worker, WorkerCancelled
 
 from nvgre_inspect.actions import Context
 from nvgre_inspect.config import TIME_CHOICES, Config
+from nvgre_inspect.display.live import PacketRate, counters
 from nvgre_inspect.display.progress import Compiling, describe
 from nvgre_inspect.display.text import escape
 from nvgre_inspect.model.snapshot import Snapshot
@@ -35,6 +36,8 @@ from nvgre_inspect.tui.screens.base import InspectScreen
 from nvgre_inspect.tui.theme import install
 from nvgre_inspect.wireshark.tshark import end_all
 
+#: Columns of a terminal from which on there is room for live counters in full.
+_WIDE = 110
 #: Places that `back` can return to.
 _PLACES = 100
 
@@ -76,6 +79,7 @@ class InspectApp(CommandedApp):
         self.following = False
         self.loader = loader or Loader(session)
         self._compiling = Compiling()
+        self._rate = PacketRate()
         self._screens: dict[str, InspectScreen] = {}
         self._current = ""
         self._places: deque[Place] = deque(maxlen=_PLACES)
@@ -116,8 +120,15 @@ class InspectApp(CommandedApp):
 
     @property
     def progress_text(self) -> str:
-        """How far reading is: `reading  42 %  1,203,000 packets/s  3 s left`; empty when all was read."""
-        words = [describe(self.progress, self._compiling.seconds)] if self.loading and self.progress else []
+        """How far reading is: `reading  42 %  1,203,000 packets/s  3 s left`; of live capture its counters; empty when
+        all was read.
+        """
+        words: list[str] = []
+        if self.loading and self.session.is_live:
+            narrow = self.size.width < _WIDE
+            words = [f"live  {counters(self.session.interfaces, self._rate.per_second, short=narrow)}"]
+        elif self.loading and self.progress:
+            words = [describe(self.progress, self._compiling.seconds)]
         return "  ".join([*words, *(["paused"] if self.loader.paused else [])])
 
     @property
@@ -126,13 +137,15 @@ class InspectApp(CommandedApp):
         if self.outcome is None:
             return []
         error = [str(self.outcome.error)] if self.outcome.error is not None else []
-        cancelled = ["reading was cancelled: this is a part"] if self.outcome.cancelled else []
+        stopped = "capturing was stopped" if self.session.is_live else "reading was cancelled: this is a part"
+        cancelled = [stopped] if self.outcome.cancelled else []
         return [escape(sentence) for sentence in (*error, *cancelled, *self.outcome.damage, *self.outcome.notes)]
 
     def on_loading(self, message: Loading) -> None:
         """Reading came further."""
         self.progress = message.progress
         self._compiling(message.progress)
+        self._rate(message.progress)
         self.current.show_header()
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:

@@ -162,7 +162,9 @@ class Loader:
             if began >= next_at and not self._paused.is_set():
                 snapshot = self._take()
                 self._say(snapshot)
-                interval = INTERVAL_SECONDS if len(snapshot.state.flows) < _MANY_FLOWS else _LONG_INTERVAL_SECONDS
+                # What is live has no end to wait for.
+                many = len(snapshot.state.flows) >= _MANY_FLOWS and not self._session.is_live
+                interval = _LONG_INTERVAL_SECONDS if many else INTERVAL_SECONDS
                 del snapshot
                 spent = time.monotonic() - began
                 next_at = began + spent + max(interval, (_SHARE - 1) * spent)
