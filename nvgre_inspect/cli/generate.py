@@ -88,6 +88,8 @@ def _check_truth(scenario: Scenario) -> None:
     kind = scenario.encapsulation.kind
     if kind not in KINDS:
         raise CommandError(f"nvgre-inspect generate: --truth knows {', '.join(KINDS)}, not {kind}", USAGE)
+    if scenario.frames:
+        raise CommandError("nvgre-inspect generate: --truth knows nothing of frames given as bytes: frame[0]", USAGE)
 
 
 def _check_output(arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
 
+from nvgre_inspect.capture.limits import STANDARD_SNAPLEN
 from nvgre_inspect.capture.writer import PcapngWriter, PcapWriter
 from nvgre_inspect.traffic.scenario import Point, Scenario
 
@@ -39,10 +40,10 @@ class OneFile:
             raise ValueError(f"pcap cannot tell {len(scenario.points)} points apart")
         self._writer = _open(target, scenario, scenario.points, form, force=force, inputs=inputs)
 
-    def write(self, point: int, ts_ns: int, frame: bytes) -> int:
+    def write(self, point: int, ts_ns: int, frame: bytes, comment: str = "") -> int:
         """As `points.Sink`."""
         if isinstance(self._writer, PcapngWriter):
-            self._writer.write_frame(frame, ts_ns, interface=point)
+            self._writer.write_frame(frame, ts_ns, interface=point, comment=comment)
         else:
             self._writer.write_frame(frame, ts_ns)
         return self._writer.frames
@@ -86,10 +87,13 @@ class FilePerPoint:
                 self._writers.append(writer)
             self._files = made.pop_all()
 
-    def write(self, point: int, ts_ns: int, frame: bytes) -> int:
+    def write(self, point: int, ts_ns: int, frame: bytes, comment: str = "") -> int:
         """As `points.Sink`."""
         writer = self._writers[point]
-        writer.write_frame(frame, ts_ns)
+        if isinstance(writer, PcapngWriter):
+            writer.write_frame(frame, ts_ns, comment=comment)
+        else:
+            writer.write_frame(frame, ts_ns)
         return writer.frames
 
     def finish(self, point: int, ts_ns: int, received: int, dropped: int) -> None:
@@ -117,11 +121,12 @@ def _open(
     inputs: Iterable[str | Path],
 ) -> PcapWriter | PcapngWriter:
     """A file for `points`, of which a pcap has one."""
+    points = tuple(points)
     if form == "pcap":
-        return PcapWriter(target, force=force, inputs=inputs)
+        return PcapWriter(target, snaplen=points[0].snaplen, force=force, inputs=inputs)
     writer = PcapngWriter(target, comment=f"scenario {scenario.name}, seed {scenario.seed}", force=force, inputs=inputs)
     for point in points:
-        writer.add_interface(point.name, description=place_of(point))
+        writer.add_interface(point.name, snaplen=point.snaplen or STANDARD_SNAPLEN, description=place_of(point))
     return writer
 
 

@@ -49,13 +49,21 @@ class Result:
 def generate(
     scenario: Scenario, sink: Sink, *, truth: bool = True, progress: Callable[[float], object] = lambda share: None
 ) -> Result:
-    """Play `scenario`. `progress` is told the share of its time that has passed, from 0 to 1."""
+    """Play `scenario`. `progress` is told the share of its time that has passed, from 0 to 1.
+
+    Raises ValueError where there can be no truth: of frames that are given as bytes, and for kinds of encapsulation
+    beyond `observer.KINDS`.
+    """
+    if truth and scenario.frames:
+        raise ValueError("nobody knows the truth of frames that are given as bytes")
     network = Network(scenario)
     watcher = Truth(network) if truth else None
     observers = {spec.name: Observer(network, index, spec, sink, watcher) for index, spec in enumerate(scenario.points)}
     vms = machines(network)
     start(network, vms)
     touched = install(network, vms, observers)
+    for given in scenario.frames:
+        network.simulator.at(given.at_ns, observers[given.point].record_given, given)
     for step in range(1, _STEPS + 1):
         network.simulator.run(scenario.duration_ns * step // _STEPS)
         progress(step / _STEPS)

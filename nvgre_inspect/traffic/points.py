@@ -14,14 +14,17 @@ from nvgre_inspect.encapsulation.outer import group_mac
 from nvgre_inspect.traffic.fabric import LEAF_MAC
 from nvgre_inspect.traffic.network import Network
 from nvgre_inspect.traffic.packet import Packet
-from nvgre_inspect.traffic.scenario import Point
+from nvgre_inspect.traffic.scenario import GivenFrame, Point
 
 
 class Sink(Protocol):
     """Where frames are written to."""
 
-    def write(self, point: int, ts_ns: int, frame: bytes) -> int:
-        """Write a whole frame of the point with that number, from 0; returns its number in its file, from 1."""
+    def write(self, point: int, ts_ns: int, frame: bytes, comment: str = "") -> int:
+        """Write a whole frame of the point with that number, from 0; returns its number in its file, from 1.
+
+        The comment is for formats that have some.
+        """
 
     def finish(self, point: int, ts_ns: int, received: int, dropped: int) -> None:
         """No more frames of that point come; `ts_ns` is its time."""
@@ -53,6 +56,11 @@ class Observer:
     def finish(self) -> None:
         """The simulation is over."""
         self._sink.finish(self._index, self._time(), self.received, self.dropped)
+
+    def record_given(self, given: GivenFrame) -> None:
+        """A frame passes that the scenario has as bytes."""
+        self.received += 1
+        self._sink.write(self._index, self._time(), given.frame, given.comment)
 
     def _attach(self) -> None:
         network, spec = self._network, self.spec

@@ -35,6 +35,11 @@ def _quantity(given: object, units: Mapping[str, int], low: int, high: int) -> i
     return int(number)
 
 
+def nanoseconds(given: object) -> int:
+    """The nanoseconds of a time as "20ms". Raises ValueError for what is none."""
+    return _quantity(given, _NS, 0, LONGEST_NS)
+
+
 def show(number: int, units: Mapping[str, int]) -> str:
     """The number with the largest unit of which it is a whole number; 0 with the smallest."""
     name = max((name for name in units if number % units[name] == 0 and number), key=units.__getitem__, default="")

@@ -119,6 +119,19 @@ class Point:
     uplink: str | None = None
     #: A path by name: outer frames in the middle of it.
     path: str | None = None
+    #: Bytes of a frame that its capture keeps; 0: all.
+    snaplen: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenFrame:
+    """A frame that passes an observation point, and of which nothing else is known than its bytes."""
+
+    #: A point by name.
+    point: str
+    at_ns: int = 0
+    frame: bytes
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,5 +150,6 @@ class Scenario:
     tenants: Sequence[Tenant] = ()
     faults: Sequence[Fault] = ()
     points: Sequence[Point] = ()
+    frames: Sequence[GivenFrame] = ()
     #: Who is where, as hosts have it; None: as it is.
     policy: Policy | None = None

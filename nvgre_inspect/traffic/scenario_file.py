@@ -36,12 +36,12 @@ from nvgre_inspect.model.toml_keys import Key, TomlError, items, read_table
 from nvgre_inspect.traffic import fault_keys, workload_keys
 from nvgre_inspect.traffic.addressing import TenantAddresses
 from nvgre_inspect.traffic.fault_specs import FAULTS, Fault, Selection
-from nvgre_inspect.traffic.scenario import HostSpec, LinkSpec, PathSpec, Point, Scenario, TCPOptions, Tenant
-from nvgre_inspect.traffic.scenario_keys import HOST, LINK, MACHINE, PATH, POINT, SCENARIO, TCP, TENANT
+from nvgre_inspect.traffic.scenario import GivenFrame, HostSpec, LinkSpec, PathSpec, Point, Scenario, TCPOptions, Tenant
+from nvgre_inspect.traffic.scenario_keys import FRAME, HOST, LINK, MACHINE, PATH, POINT, SCENARIO, TCP, TENANT
 from nvgre_inspect.traffic.scenario_rules import problems_of
 from nvgre_inspect.traffic.workload_specs import WORKLOADS, Workload
 
-_TABLES = ("scenario", "underlay", "encapsulation", "host", "path", "tenant", "fault", "point")
+_TABLES = ("scenario", "underlay", "encapsulation", "host", "path", "tenant", "fault", "point", "frame")
 _INSIDE_TENANT = ("tcp", "vm", "workload")
 #: What a scenario without paths has.
 _ONLY_PATH = "fabric"
@@ -83,6 +83,7 @@ def parse(document: Mapping[str, Any], folder: Path) -> Scenario:
     tenants = [_tenant_values(item, path, problems) for item, path in items(document, "tenant", "", problems)]
     faults = [_of_kind(item, path, _fault_keys, problems) for item, path in items(document, "fault", "", problems)]
     points = _several(document, "point", "", POINT, problems)
+    frames = _several(document, "frame", "", FRAME, problems)
     if problems:
         raise ScenarioError(problems)
     reader = _Reader(links, hosts, tenants, problems)
@@ -94,6 +95,7 @@ def parse(document: Mapping[str, Any], folder: Path) -> Scenario:
         tenants=tuple(reader.tenant(i, tenant) for i, tenant in enumerate(tenants)),
         faults=tuple(reader.fault(i, fault) for i, fault in enumerate(faults)),
         points=tuple(reader.point(i, point) for i, point in enumerate(points)),
+        frames=tuple(GivenFrame(**frame) for frame in frames),
         policy=policy,
     )
     problems = problems or problems_of(scenario)

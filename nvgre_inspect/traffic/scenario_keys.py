@@ -11,11 +11,22 @@ import ipaddress
 import re
 from typing import Any
 
+from dissectors import offsets
 from nvgre_inspect.encapsulation.policy import Encapsulation
 from nvgre_inspect.encapsulation.policy_keys import ENCAPSULATION, MAC, SUBNET, UNICAST
 from nvgre_inspect.model.toml_keys import FLAG, TEXT, Key, Value, number, text, value_of
 from nvgre_inspect.traffic.quantities import BANDWIDTH, DURATION, LONGEST_NS, POSITIVE_DURATION, size
-from nvgre_inspect.traffic.scenario import VM, HostSpec, LinkSpec, PathSpec, Point, Scenario, TCPOptions, Tenant
+from nvgre_inspect.traffic.scenario import (
+    VM,
+    GivenFrame,
+    HostSpec,
+    LinkSpec,
+    PathSpec,
+    Point,
+    Scenario,
+    TCPOptions,
+    Tenant,
+)
 
 #: Names become parts of file names, of paths of keys and of random streams.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -54,6 +65,14 @@ def _network(given: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     return network
 
 
+def _frame(given: object) -> bytes:
+    frame = bytes.fromhex(text(given))
+    if not offsets.ETH_LEN <= len(frame) <= _LONGEST_FRAME:
+        raise ValueError
+    return frame
+
+
+_LONGEST_FRAME = 65_535 + offsets.ETH_LEN
 _LEAST_ADDRESSES = 4
 _NETWORK = value_of('a prefix as "10.0.0.0/24" or "fd00::/64", of at least 4 addresses', _network)
 NETWORKS = Value(
@@ -161,6 +180,19 @@ POINT = (
     Key("vnic", TEXT, "A machine as `5001/web` (VSID or tenant's name, machine): inner frames, both directions."),
     Key("uplink", NAME, "A host: outer frames between it and the fabric, both directions."),
     Key("path", NAME, "A path: outer frames in the middle of it, both directions."),
+    Key("snaplen", number(14, 262_144), "So much of each frame its capture keeps; without it all.", unit="bytes"),
+)
+FRAME = (
+    Key("point", NAME, "The point that it passes.", required=True),
+    Key("at", DURATION, "When.", field="at_ns"),
+    Key(
+        "hex",
+        value_of("an Ethernet frame in hexadecimal digits", _frame),
+        "The frame, without FCS. Blanks and line ends may be between bytes.",
+        field="frame",
+        required=True,
+    ),
+    Key("comment", TEXT, "A comment on it, in pcapng."),
 )
 #: Table of the file -> the dataclass that has its defaults, and its keys. Those of `underlay` hold for all links that
 #: say nothing else; workloads and faults have tables of their own.
@@ -174,4 +206,5 @@ TABLES: dict[str, tuple[type, tuple[Key, ...]]] = {
     "tenant.tcp": (TCPOptions, TCP),
     "tenant.vm": (VM, MACHINE),
     "point": (Point, POINT),
+    "frame": (GivenFrame, FRAME),
 }

@@ -138,14 +138,40 @@ _TITLES = {
     "point": "An observation point: exactly one of `vnic`, `uplink` and `path` says where. A point in the middle of a "
     "path sees packets before the faults of the path act on them; one at an uplink sees what its host sends, "
     "and what arrives there.",
+    "frame": "A frame that passes an observation point besides: what no machine and no host of a scenario would send. "
+    "Nobody receives it, and scenarios that have any have no truth.",
 }
-_ARRAYS = frozenset({"host", "path", "tenant", "tenant.vm", "point"})
+_ARRAYS = frozenset({"host", "path", "tenant", "tenant.vm", "point", "frame"})
 _WORKLOADS = """
 ## `[[tenant.workload]]`
 
 What machines of the tenant do. A workload has arrivals (connections, calls, queries, packets): the first at `from`,
 the next ones `every` apart, each of one of its clients with one of its servers.
 
+"""
+_SCRIPT = """
+```toml
+script = '''
++0      > S   0:0(0)        win 64240 <mss 1460,sackOK,wscale 7>
++1ms    < S.  0:0(0)  ack 1 win 65160 <mss 1460,sackOK,wscale 7>
++40us   > .   1:1(0)  ack 1
++40us   > P.  1:38(37) ack 1 "GET / HTTP/1.1\\r\\nHost: example.org\\r\\n\\r\\n"
++1ms    < P.  1:1461(1460) ack 38
++1s     > .   37:37(0) ack 1461
+'''
+```
+
+The notation is near to that of packetdrill. A line has the time since the line above, who sends (`>` the client, `<`
+the server), and what:
+
+- a TCP segment: flags (`S`, `F`, `R`, `P`, `.` for ACK, `E`, `W`); first, end and length of its sequence numbers, which
+  count from the sender's initial one; `ack` and `win` (as it stands in the header; 512); options among `mss N`,
+  `sackOK`, `wscale N` and `sack FIRST:END FIRST:END`; its payload as a text, without which it is made up;
+- `udp LENGTH` or `udp "text"`: a datagram;
+- `frame` and hexadecimal digits: a whole Ethernet frame of the machine.
+
+A line that begins with `#` is a comment.
+It is played once unless `count` says otherwise. Neither machine asks for the other's MAC address first.
 """
 _FAULTS = """
 ## `[[fault]]`
@@ -195,6 +221,7 @@ def markdown() -> str:
     parts += [_WORKLOADS, markdown_table(Workload, workload_keys.COMMON, toml)]
     for name, workload in WORKLOADS.items():
         parts.append(_section(name, workload, workload_keys.BY_KIND[name]))
+    parts.append(_SCRIPT)
     parts += [_FAULTS, markdown_table(Fault, fault_keys.COMMON, toml)]
     # The other half of the same table: selections are a dataclass of their own.
     parts.append(markdown_table(Selection, fault_keys.SELECTION, toml).split("\n", 2)[2])

@@ -31,6 +31,7 @@ def problems_of(scenario: Scenario) -> list[str]:
         *(problem for i, tenant in enumerate(scenario.tenants) for problem in _of_tenant(scenario, tenant, i)),
         *_of_points(scenario),
         *_of_faults(scenario),
+        *_of_frames(scenario),
     ]
 
 
@@ -191,6 +192,11 @@ def _of_names(scenario: Scenario, fault: faults.Fault, path: str) -> Iterator[st
         yield from _known(fault.path, [spec.name for spec in scenario.paths], f"{path}.path", "path")
     if isinstance(fault, faults.MirrorDuplicates | faults.Clock | faults.CaptureDrops):
         yield from _known(fault.point, [point.name for point in scenario.points], f"{path}.point", "point")
+
+
+def _of_frames(scenario: Scenario) -> Iterator[str]:
+    for i, given in enumerate(scenario.frames):
+        yield from _known(given.point, [point.name for point in scenario.points], f"frame[{i}].point", "point")
 
 
 def _known(name: str, names: Sequence[str], path: str, what: str) -> Iterator[str]:

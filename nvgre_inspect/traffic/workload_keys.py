@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 from typing import Literal
 
-from nvgre_inspect.model.toml_keys import FLAG, Key, choice, number, text, value_of
+from nvgre_inspect.model.toml_keys import FLAG, Key, Value, choice, number, text, value_of
 from nvgre_inspect.traffic.quantities import BANDWIDTH, DURATION, POSITIVE_DURATION, distribution, size
 from nvgre_inspect.traffic.scenario_keys import NAME, NAMES
+from nvgre_inspect.traffic.script import Step
+from nvgre_inspect.traffic.script_notation import parse
 from nvgre_inspect.traffic.workload_specs import WORKLOADS
 
 _LARGEST_DATAGRAM = 65_507
@@ -42,6 +44,20 @@ def _domain(given: object) -> str:
 
 
 _LONGEST_DOMAIN = 200
+_CLIENT_PORT = Key(
+    "client_port", _PORT, "Port of the client for the first arrival, one more for each further one; without it any."
+)
+
+
+def _script(given: object, path: str, problems: list[str]) -> tuple[Step, ...]:
+    try:
+        return parse(text(given))
+    except ValueError as error:
+        problems.append(f"{path}: {error or 'is no text'}: has to be {_NOTATION}")
+        return ()
+
+
+_NOTATION = "lines as `+1ms > S 0:0(0) win 64240 <mss 1460>`, `+0 < udp 200` or `+0 > frame ffffffffffff…`"
 #: Keys of all workloads.
 COMMON = (
     Key("kind", choice(*WORKLOADS), "What is done.", required=True),
@@ -59,6 +75,7 @@ COMMON = (
 BY_KIND: dict[str, tuple[Key, ...]] = {
     "request-response": (
         Key("port", _PORT, "TCP port of the servers."),
+        _CLIENT_PORT,
         Key("requests", _COUNTS, "Requests on each connection."),
         Key("request_size", _SIZES, "Bytes of a request."),
         Key("response_size", _SIZES, "Bytes of an answer."),
@@ -68,6 +85,7 @@ BY_KIND: dict[str, tuple[Key, ...]] = {
     ),
     "bulk": (
         Key("port", _PORT, "TCP port of the servers."),
+        _CLIENT_PORT,
         Key("size", _SIZES, "Bytes that are sent on each connection."),
         Key("direction", choice("upload", "download"), "upload: the client sends; download: the server."),
         Key(
@@ -92,6 +110,7 @@ BY_KIND: dict[str, tuple[Key, ...]] = {
     ),
     "dns": (
         Key("port", _PORT, "UDP port of the servers."),
+        _CLIENT_PORT,
         Key("domain", value_of('a domain name as "example.com"', _domain), "What is asked for: names in this domain."),
         Key("service", _TIMES, "What the server needs for an answer."),
         Key("timeout", POSITIVE_DURATION, "The client asks again after this long.", field="timeout_ns"),
@@ -109,4 +128,10 @@ BY_KIND: dict[str, tuple[Key, ...]] = {
         Key("size", _DATAGRAMS, "Bytes of payload."),
     ),
     "dhcp": (Key("lease_s", number(60, 0xFFFFFFFF), "The lease.", unit="seconds"),),
+    "script": (
+        Key("script", Value(_NOTATION, _script), "What is sent, line by line.", required=True),
+        Key("port", _PORT, "TCP or UDP port of the servers."),
+        _CLIENT_PORT,
+        Key("client_isn", number(0, 0xFFFFFFFF), "Initial sequence number of the client; without it any."),
+    ),
 }

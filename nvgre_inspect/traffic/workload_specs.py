@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from nvgre_inspect.traffic.script import Step
+
 _MS = 1_000_000
 _SECOND = 1_000_000_000
 
@@ -68,6 +70,8 @@ class RequestResponse(Workload):
     KIND: ClassVar[str] = "request-response"
 
     port: int = 80
+    #: Port of the first connection's client, counting up; 0: what is free.
+    client_port: int = 0
     requests: Distribution = field(default_factory=lambda: constant(1))
     request_size: Distribution = field(default_factory=lambda: constant(200))
     response_size: Distribution = field(default_factory=lambda: constant(2000))
@@ -85,6 +89,7 @@ class Bulk(Workload):
     KIND: ClassVar[str] = "bulk"
 
     port: int = 5201
+    client_port: int = 0
     size: Distribution = field(default_factory=lambda: constant(1_000_000))
     #: `upload`: the client sends.
     direction: Literal["upload", "download"] = "upload"
@@ -125,6 +130,7 @@ class DNS(Workload):
     KIND: ClassVar[str] = "dns"
 
     port: int = 53
+    client_port: int = 0
     #: Names are <number>.`domain`.
     domain: str = "example.com"
     service: Distribution = field(default_factory=lambda: constant(_MS))
@@ -181,7 +187,23 @@ class DHCP(Workload):
     lease_s: int = 3600
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script(Workload):
+    """TCP segments, UDP datagrams and frames exactly as they are written: no protocol stack has a say in them."""
+
+    KIND: ClassVar[str] = "script"
+
+    #: Unlike that of others: a script is played once.
+    count: int = 1
+    port: int = 80
+    client_port: int = 0
+    #: Initial sequence number of the client; None: drawn.
+    client_isn: int | None = None
+    script: tuple[Step, ...] = ()
+
+
 #: The classes by what the file calls them.
 WORKLOADS: dict[str, type[Workload]] = {
-    kind.KIND: kind for kind in (RequestResponse, Bulk, Voice, Video, DNS, Ping, ARP, Broadcast, Multicast, DHCP)
+    kind.KIND: kind
+    for kind in (RequestResponse, Bulk, Voice, Video, DNS, Ping, ARP, Broadcast, Multicast, DHCP, Script)
 }

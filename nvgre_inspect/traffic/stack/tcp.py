@@ -39,14 +39,20 @@ class TCP:
         #: By local port, peer's address and port.
         self._connections: dict[_Key, Connection] = {}
         self._listening: dict[int, Accept] = {}
+        #: Ports of which this stack leaves all segments to others.
+        self._muted: set[int] = set()
 
     def listen(self, port: int, accept: Accept) -> None:
         """Connections to `port` are given to `accept`."""
         self._listening[port] = accept
 
-    def connect(self, address: bytes, port: int, application: Application, dscp: int = 0) -> Connection:
-        """Open a connection to `address` (4 or 16 bytes) from a port of its own."""
-        local = self._machine.free_port()
+    def mute(self, port: int) -> None:
+        """Never answer segments to `port`: somebody else speaks for it."""
+        self._muted.add(port)
+
+    def connect(self, address: bytes, port: int, application: Application, dscp: int = 0, local: int = 0) -> Connection:
+        """Open a connection to `address` (4 or 16 bytes) from the port `local`, 0: from any."""
+        local = local or self._machine.free_port()
         number = self._machine.conversations.begin(self._machine.source(address), local, address, port)
         connection = Connection(
             self, self._route(address, dscp), (local, port), application, number=number, client=True
@@ -72,7 +78,7 @@ class TCP:
         connection = self._connections.get((segment.dst_port, datagram.src, segment.src_port))
         if connection is not None:
             connection.receive(segment, datagram)
-        elif datagram.sound:
+        elif datagram.sound and segment.dst_port not in self._muted:
             self._unknown(segment, datagram)
 
     def too_big(self, quoted: bytes, dst: bytes, mtu: int) -> None:

@@ -152,9 +152,9 @@ class Machine:
             return
         self._vnic.send(route.frame(mac, body, ecn), info)
 
-    def transmit(self, frame: bytes) -> None:
+    def transmit(self, frame: bytes, info: Segment | None = None) -> None:
         """An Ethernet frame as it is."""
-        self._vnic.send(frame)
+        self._vnic.send(frame, info)
 
     def _ask(self, address: bytes) -> None:
         if len(address) == 4:

@@ -21,6 +21,8 @@ from nvgre_inspect.traffic.workloads.distributions import draw
 _Spec = TypeVar("_Spec", bound=Workload)
 #: The shortest time between two arrivals.
 _LEAST_NS = 1000
+#: Port numbers from 1 on.
+_PORTS = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class Running(ABC, Generic[_Spec]):
 
     def alone(self, client: Machine) -> None:
         """An arrival where there is no server but the client; most workloads have nothing to do then."""
+
+    def next_port(self, first: int) -> int:
+        """The client's port for this arrival, if that of the first one is given; 0: any that is free."""
+        return first and (first - 1 + self._arrived) % _PORTS + 1
 
     def draw(self, distribution: Distribution) -> int:
         """A number for what happens in an arrival."""

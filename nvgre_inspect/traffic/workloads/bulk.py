@@ -28,7 +28,8 @@ class RunningBulk(Running[Bulk]):
         size = max(self.draw(self.spec.size), 1)
         upload = self.spec.direction == "upload"
         application: Application = _Source(size) if upload else _Sink(self)
-        connection = client.tcp.connect(self.address(server), self.spec.port, application, self.spec.dscp)
+        local = self.next_port(self.spec.client_port)
+        connection = client.tcp.connect(self.address(server), self.spec.port, application, self.spec.dscp, local)
         self._sizes[self.address(client), connection.ports[0]] = size
 
     def _accept(self, connection: Connection) -> Application | None:

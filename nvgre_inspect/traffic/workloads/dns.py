@@ -49,7 +49,8 @@ class _Query:
         self._server = server
         self._message = message
         self._answered = False
-        self._socket = client.udp.open(self._came, dscp=running.spec.dscp)
+        port = running.next_port(running.spec.client_port)
+        self._socket = client.udp.open(self._came, port, running.spec.dscp)
 
     def ask(self, left: int) -> None:
         """Send the query; again in a while, so many times."""

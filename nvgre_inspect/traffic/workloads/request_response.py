@@ -21,7 +21,8 @@ class RunningRequestResponse(Running[RequestResponse]):
     def arrive(self, client: Machine, server: Machine) -> None:
         """A client connects."""
         exchange = _Exchange(self)
-        connection = client.tcp.connect(self.address(server), self.spec.port, _Client(exchange), self.spec.dscp)
+        local = self.next_port(self.spec.client_port)
+        connection = client.tcp.connect(self.address(server), self.spec.port, _Client(exchange), self.spec.dscp, local)
         self._exchanges[self.address(client), connection.ports[0]] = exchange
 
     def _accept(self, connection: Connection) -> Application | None:

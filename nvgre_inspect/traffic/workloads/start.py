@@ -22,6 +22,7 @@ from nvgre_inspect.traffic.workloads.dns import RunningDNS
 from nvgre_inspect.traffic.workloads.multicast import RunningMulticast
 from nvgre_inspect.traffic.workloads.ping import RunningPing
 from nvgre_inspect.traffic.workloads.request_response import RunningRequestResponse
+from nvgre_inspect.traffic.workloads.script import RunningScript
 from nvgre_inspect.traffic.workloads.video import RunningVideo
 from nvgre_inspect.traffic.workloads.voice import RunningVoice
 
@@ -37,6 +38,7 @@ RUNNING: dict[type[Workload], type[Running[Any]]] = {
     workload_specs.Broadcast: RunningBroadcast,
     workload_specs.Multicast: RunningMulticast,
     workload_specs.DHCP: RunningDHCP,
+    workload_specs.Script: RunningScript,
 }
 
 

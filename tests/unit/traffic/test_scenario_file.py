@@ -177,7 +177,7 @@ def test_every_kind_can_be_written_with_nothing_but_what_it_needs():
     }
     scenario = parse(document(fault=[{"kind": kind, **needed.get(kind, {})} for kind in FAULTS]), HERE)
     assert [type(fault) for fault in scenario.faults] == list(FAULTS.values())
-    servers = {"dhcp": {"servers": "web"}}
+    servers = {"dhcp": {"servers": "web"}, "script": {"script": "+0 > udp 1"}}
     changed = with_tenant(workload=[{"kind": kind, **servers.get(kind, {})} for kind in WORKLOADS])
     (tenant,) = parse(changed, HERE).tenants
     assert [type(workload) for workload in tenant.workloads] == list(WORKLOADS.values())
@@ -185,7 +185,7 @@ def test_every_kind_can_be_written_with_nothing_but_what_it_needs():
 
 def test_the_registry_has_every_field_of_every_dataclass():
     made = {"link", "vms", "workloads", "tcp", "prefixes", "hosts", "paths", "tenants", "faults", "points"}
-    made |= {"encapsulation", "selection", "policy"}
+    made |= {"frames", "encapsulation", "selection", "policy"}
     underlay = {key.field or key.name for key in TABLES["underlay"][1]}
     for kind, keys in [
         *TABLES.values(),
