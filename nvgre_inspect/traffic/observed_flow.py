@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from dissectors import anomalies, offsets
-from nvgre_inspect.traffic.frame_facts import Facts
+from nvgre_inspect.traffic.frame_facts import Ends, Facts
 from nvgre_inspect.traffic.observed_tcp import Conversation
 
 Pair = tuple[bytes, bytes]
@@ -17,7 +17,6 @@ Pair = tuple[bytes, bytes]
 _RECENT = 4
 _DUPLICATE_NS = 5_000_000
 _PLACEMENTS = 256
-_WITH_PORTS = (offsets.IPPROTO_TCP, offsets.IPPROTO_UDP)
 _PROTOCOLS = {
     offsets.IPPROTO_ICMP: "icmp",
     offsets.IPPROTO_IGMP: "igmp",
@@ -29,21 +28,6 @@ _PROTOCOLS = {
 _TCP_COUNTERS = ("retransmissions", "out_of_order", "duplicate_acks", "zero_windows", "resets")
 
 
-class Tunnel(NamedTuple):
-    """The tunnel and tenant that a packet's headers name."""
-
-    encap: str
-    #: None: it has no identifier.
-    vsid: int | None
-    #: 4 or 16 bytes.
-    src_pa: bytes
-    dst_pa: bytes
-    #: None: the encapsulation has none.
-    flow_id: int | None
-    #: Anomalies of its headers, a mask.
-    anomalies: int
-
-
 class Placement(NamedTuple):
     """A way of a flow: the side that sends, from where to where, and the FlowID."""
 
@@ -53,13 +37,33 @@ class Placement(NamedTuple):
     flow_id: int | None
 
 
+class Tunnel:
+    """The tunnel and tenant that a packet's headers name; two of the same are not equal."""
+
+    __slots__ = ("anomalies", "dst_pa", "encap", "placements", "src_pa", "vsid")
+
+    def __init__(
+        self, encap: str, vsid: int | None, src_pa: bytes, dst_pa: bytes, flow_id: int | None, mask: int
+    ) -> None:
+        """`vsid` None: it has no identifier; `flow_id` None: its encapsulation has none; `mask`: of its anomalies."""
+        self.encap = encap
+        self.vsid = vsid
+        #: 4 or 16 bytes.
+        self.src_pa, self.dst_pa = src_pa, dst_pa
+        #: Anomalies of its headers, a mask.
+        self.anomalies = mask
+        #: Those of packets that either side of a flow sends.
+        self.placements = tuple(Placement(side, src_pa, dst_pa, flow_id) for side in (0, 1))
+
+
 @dataclass(slots=True, eq=False)
 class ObservedFlow:
     """A flow at one observation point. Sides: 0 sent its first packet."""
 
     encap: str
     vsid: int | None
-    first: Facts
+    #: Of its first packet.
+    ends: Ends
     first_ns: int
     last_ns: int
     packets: list[int] = field(default_factory=lambda: [0, 0])
@@ -70,26 +74,31 @@ class ObservedFlow:
     #: Packets by way, in order of appearance.
     placements: dict[Placement, int] = field(default_factory=dict)
     anomalies: int = 0
+    #: A packet with the same key begins no other flow.
+    is_newest: bool = True
     tcp: Conversation | None = None
     #: Serial numbers and times of the last packets of either side.
     _recent: tuple[deque[tuple[int, int]], deque[tuple[int, int]]] = field(
         default_factory=lambda: (deque(maxlen=_RECENT), deque(maxlen=_RECENT))
     )
 
-    def side_of(self, facts: Facts) -> int:
+    def side_of(self, ends: Ends) -> int:
         """Which side sent a frame of this flow."""
-        return 0 if _sender(facts) == _sender(self.first) else 1
+        return 0 if ends.source == self.ends.source else 1
 
-    def count(self, side: int, ns: int, facts: Facts, length: int, wire_length: int) -> None:
+    def count(self, side: int, ns: int, dscp: int, length: int, wire_length: int) -> None:
         """A packet passes whose tenant's frame has `length` bytes."""
         self.packets[side] += 1
         self.add_bytes(side, ns, length, wire_length)
-        if facts.dscp >= 0:
-            self.dscps[side].add(facts.dscp)
+        if dscp >= 0:
+            self.dscps[side].add(dscp)
 
     def add_bytes(self, side: int, ns: int, length: int, wire_length: int) -> None:
         """A packet, or a further fragment of one."""
-        self.first_ns, self.last_ns = min(self.first_ns, ns), max(self.last_ns, ns)
+        if ns > self.last_ns:
+            self.last_ns = ns
+        elif ns < self.first_ns:
+            self.first_ns = ns
         self.bytes[side] += length
         self.wire_bytes[side] += wire_length
 
@@ -98,19 +107,21 @@ class ObservedFlow:
         if facts.ip_id == 0:
             return False
         recent = self._recent[side]
-        if any(serial == known and (facts.tcp or ns - then <= _DUPLICATE_NS) for known, then in recent):
-            self.duplicates[side] += 1
-            return True
+        for known, then in recent:
+            if serial == known and (facts.tcp or ns - then <= _DUPLICATE_NS):
+                self.duplicates[side] += 1
+                return True
         recent.append((serial, ns))
         return False
 
     def place(self, side: int, tunnel: Tunnel) -> None:
         """A packet took this tunnel."""
-        placement = Placement(side, tunnel.src_pa, tunnel.dst_pa, tunnel.flow_id)
-        if placement not in self.placements and len(self.placements) >= _PLACEMENTS:
+        placement = tunnel.placements[side]
+        known = self.placements.get(placement, 0)
+        if not known and len(self.placements) >= _PLACEMENTS:
             self.anomalies |= 1 << anomalies.PLACEMENTS_OVERFLOW
             return
-        self.placements[placement] = self.placements.get(placement, 0) + 1
+        self.placements[placement] = known + 1
 
     @property
     def initiator(self) -> int:
@@ -131,21 +142,22 @@ class ObservedFlow:
     def row(self, number: int, reverse_flow: int | None) -> dict[str, Any]:
         """The row with the values that `--json` writes, times as nanoseconds."""
         f = self.initiator
-        src, dst = (self.first, self._turned()) if f == 0 else (self._turned(), self.first)
+        first = self.ends
+        src = first.turned if f else first
         pas = self.busiest[1]
         row: dict[str, Any] = {
             "flow": number,
             "encap": self.encap,
             "vsid": self.vsid,
             "stack": self._stack(),
-            "vlan": ".".join(map(str, self.first.vlans[:2])) or None,
+            "vlan": ".".join(map(str, first.vlans[:2])) or None,
             "protocol": self._protocol(),
             "src_ip": _text(src.src_ip),
-            "src_port": _known(self.first.src_port if self._is_icmp() else src.src_port),
-            "dst_ip": _text(dst.src_ip),
-            "dst_port": _known(self.first.dst_port if self._is_icmp() else dst.src_port),
+            "src_port": _known(first.src_port if self._is_icmp() else src.src_port),
+            "dst_ip": _text(src.dst_ip),
+            "dst_port": _known(first.dst_port if self._is_icmp() else src.dst_port),
             "src_mac": src.src_mac.hex(":"),
-            "dst_mac": dst.src_mac.hex(":"),
+            "dst_mac": src.dst_mac.hex(":"),
             "state": "active" if self.tcp is None else self.tcp.state,
             **_both("packets", self.packets, f),
             **_both("bytes", self.bytes, f),
@@ -180,15 +192,8 @@ class ObservedFlow:
         row["handshake_rtt_ms"] = None if rtt_ns < 0 else rtt_ns / 1e6
         return row
 
-    def _turned(self) -> Facts:
-        """The first frame as the other side would send it."""
-        first = self.first
-        return first._replace(
-            src_mac=first.dst_mac, src_ip=first.dst_ip, src_port=first.dst_port, dst_mac=first.src_mac
-        )
-
     def _is_icmp(self) -> bool:
-        return self.first.protocol in (offsets.IPPROTO_ICMP, offsets.IPPROTO_ICMPV6)
+        return self.ends.protocol in (offsets.IPPROTO_ICMP, offsets.IPPROTO_ICMPV6)
 
     def _stack(self) -> str | None:
         if self.encap == "none":
@@ -196,25 +201,9 @@ class ObservedFlow:
         return self.encap if self.vsid is None else f"{self.encap}:{self.vsid}"
 
     def _protocol(self) -> str:
-        if self.first.family:
-            return _PROTOCOLS.get(self.first.protocol, str(self.first.protocol))
-        return "arp" if self.first.ethertype == offsets.ETHERTYPE_ARP else f"0x{self.first.ethertype:04x}"
-
-
-def _sender(facts: Facts) -> tuple[bytes, int]:
-    """The end of a flow that sent a frame; ports of ICMP belong to no end."""
-    if not facts.family:
-        return facts.src_mac, -1
-    return facts.src_ip, facts.src_port if facts.protocol in _WITH_PORTS else -1
-
-
-def ends(facts: Facts) -> frozenset[tuple[bytes, int]]:
-    """Both ends of a frame's flow."""
-    if not facts.family:
-        return frozenset(((facts.src_mac, -1), (facts.dst_mac, -1)))
-    if facts.protocol in _WITH_PORTS:
-        return frozenset(((facts.src_ip, facts.src_port), (facts.dst_ip, facts.dst_port)))
-    return frozenset(((facts.src_ip, -1), (facts.dst_ip, -1)))
+        if self.ends.family:
+            return _PROTOCOLS.get(self.ends.protocol, str(self.ends.protocol))
+        return "arp" if self.ends.ethertype == offsets.ETHERTYPE_ARP else f"0x{self.ends.ethertype:04x}"
 
 
 def _both(name: str, values: Sequence[Any], forward: int) -> dict[str, Any]:

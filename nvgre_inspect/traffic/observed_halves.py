@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from nvgre_inspect.traffic.observed_flow import ObservedFlow, ends
+from nvgre_inspect.traffic.observed_flow import ObservedFlow
 
 
 def other_halves(flows: Sequence[ObservedFlow], idle_ns: int) -> list[int | None]:
@@ -23,20 +23,20 @@ def other_halves(flows: Sequence[ObservedFlow], idle_ns: int) -> list[int | None
 
 def _identity(flow: ObservedFlow) -> Hashable:
     """Everything in which halves agree."""
-    first = flow.first
+    first = flow.ends
     protocol = first.ethertype if not first.family else first.protocol
     # Of ICMP the identifier is an end's port only in name.
     ports = (first.src_port, first.dst_port) if first.dst_port < 0 else ()
     way = flow.busiest[0]
     assert way is not None
     return (
-        flow.encap, first.vlans, first.family, protocol, ends(first), ports, frozenset((way.src_pa, way.dst_pa))
+        flow.encap, first.vlans, first.family, protocol, first.both, ports, frozenset((way.src_pa, way.dst_pa))
     )  # fmt: skip
 
 
 def _may_answer(flow: ObservedFlow, other: ObservedFlow, idle_ns: int) -> bool:
     near = other.first_ns <= flow.last_ns + idle_ns and flow.first_ns <= other.last_ns + idle_ns
-    turned = flow.side_of(other.first) == 1
+    turned = flow.side_of(other.ends) == 1
     one, two = flow.busiest[0], other.busiest[0]
     opposite = one is not None and two is not None and one.src_pa == two.dst_pa
     return flow.vsid != other.vsid and turned and opposite and near

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from dissectors import anomalies, offsets
 from nvgre_inspect.traffic.frame_facts import TCPFacts
 
-_MODULUS = 1 << 32
+_MODULUS, _HALF = 1 << 32, 1 << 31
 _REORDER_NS = 3_000_000
 _GAPS = 64
 _SYN_OR_FIN = offsets.TCP_SYN | offsets.TCP_FIN
@@ -69,9 +69,9 @@ class Direction:
         """A sequence number of this side as a whole number."""
         if self.near is None:
             self.near = number
-        half = _MODULUS // 2
-        result = self.near + (number - self.near + half) % _MODULUS - half
-        self.near = max(self.near, result)
+        result = self.near + (number - self.near + _HALF) % _MODULUS - _HALF
+        if result > self.near:
+            self.near = result
         return result
 
     def move_on(self, end: int) -> None:
@@ -97,10 +97,12 @@ class Direction:
 
     def give_up_holes(self) -> bool:
         """Whether there were more than are tracked; the oldest of those count as lost for good."""
-        excess = max(len(self.holes) - _GAPS, 0)
+        excess = len(self.holes) - _GAPS
+        if excess <= 0:
+            return False
         del self.holes[:excess]
         self.holes_given_up += excess
-        return excess > 0
+        return True
 
 
 class Conversation:
@@ -123,34 +125,42 @@ class Conversation:
 
     def segment(self, number: int, ns: int, tcp: TCPFacts) -> int:
         """A segment of side `number` passes at `ns`; returns anomalies that follow, as a mask."""
-        side, other = self.sides[number], self.sides[1 - number]
-        self._look_for_initiator(number, tcp)
-        if tcp.flags & offsets.TCP_RST:
+        side, other, flags = self.sides[number], self.sides[1 - number], tcp.flags
+        if flags & offsets.TCP_SYN:
+            self._look_for_initiator(number, flags)
+        if flags & offsets.TCP_RST:
             side.resets += 1
             side.seen = True
             self.state = self.state if self.state == "closed" else "reset"
             return 0
         seq = side.unwrapped(tcp.seq)
+        end = seq + _length(tcp)
+        bare = not flags & _SYN_OR_FIN
         overflow = False
-        in_connection = not tcp.flags & offsets.TCP_SYN or self._syn(side, other, seq, ns, tcp)
-        keep_alive = _is_keep_alive(side, seq, tcp)
-        if not keep_alive and _is_probe(side, other, seq, tcp):
+        in_connection = not flags & offsets.TCP_SYN or self._syn(side, other, seq, ns, tcp)
+        keep_alive = bare and tcp.payload <= 1 and side.next is not None and seq == side.next - 1
+        # A window of 0 that the other side said last makes one byte in place a probe.
+        if bare and tcp.payload == 1 and seq == side.next and other.last_window == 0:
             side.probed = True
         elif in_connection and not keep_alive:
-            overflow = self._data(side, other, seq, ns, tcp)
-        if tcp.flags & offsets.TCP_ACK_FLAG:
-            self._acknowledgement(side, other, seq, keep_alive, tcp)
-        if tcp.window == 0 and not tcp.flags & _SYN_OR_FIN:
+            overflow = self._data(side, other, seq, end, ns)
+        if flags & offsets.TCP_ACK_FLAG:
+            ack = other.unwrapped(tcp.ack)
+            self._acknowledgement(side, other, ack)
+            again = ack == side.last_ack and tcp.window == side.last_window and tcp.window > 0
+            if again and seq == end == side.next and not keep_alive and not other.last_was_keep_alive:
+                side.duplicate_acks += 1
+            side.last_ack = ack
+        if tcp.window == 0 and bare:
             side.zero_windows += 1
-        self._next_state(number, ns, tcp)
-        if tcp.flags & offsets.TCP_ACK_FLAG:
-            side.last_ack = other.unwrapped(tcp.ack)
+        if not bare or self.state != "established":
+            self._next_state(number, ns, tcp)
         side.last_window, side.last_was_keep_alive, side.seen = tcp.window, keep_alive, True
         return overflow << anomalies.TCP_GAPS_OVERFLOW
 
-    def _look_for_initiator(self, number: int, tcp: TCPFacts) -> None:
-        if tcp.flags & offsets.TCP_SYN and not self._initiator_is_sure:
-            answers = bool(tcp.flags & offsets.TCP_ACK_FLAG)
+    def _look_for_initiator(self, number: int, flags: int) -> None:
+        if not self._initiator_is_sure:
+            answers = bool(flags & offsets.TCP_ACK_FLAG)
             self.initiator = 1 - number if answers else number
             self._initiator_is_sure = not answers
 
@@ -168,9 +178,8 @@ class Conversation:
             self._syn_ns = ns
         return True
 
-    def _data(self, side: Direction, other: Direction, seq: int, ns: int, tcp: TCPFacts) -> bool:
+    def _data(self, side: Direction, other: Direction, seq: int, end: int, ns: int) -> bool:
         """Where a segment lies among those before; returns whether there are too many holes."""
-        end = seq + _length(tcp)
         if side.next is None:
             side.move_on(end)
             # Without data it may be a keep-alive, whose number is one too low.
@@ -184,11 +193,12 @@ class Conversation:
             self._old_data(side, seq, end, ns)
             if end > side.next:
                 side.move_on(end)
-            return side.give_up_holes()
-        start = side.next if other.highest_ack is None else max(side.next, other.highest_ack)
-        if seq > start:
-            side.holes.append(Hole(start, seq, ns))
-        side.move_on(end)
+        else:
+            if seq > side.next:
+                start = side.next if other.highest_ack is None else max(side.next, other.highest_ack)
+                if seq > start:
+                    side.holes.append(Hole(start, seq, ns))
+            side.move_on(end)
         return side.give_up_holes()
 
     def _old_data(self, side: Direction, seq: int, end: int, ns: int) -> None:
@@ -199,22 +209,18 @@ class Conversation:
         else:
             side.retransmissions += 1
 
-    def _acknowledgement(self, side: Direction, other: Direction, seq: int, keep_alive: bool, tcp: TCPFacts) -> None:
-        ack = other.unwrapped(tcp.ack)
+    def _acknowledgement(self, side: Direction, other: Direction, ack: int) -> None:
         if side.highest_ack is None or ack > side.highest_ack:
             side.highest_ack = ack
-            other.acked_unseen += sum(hole.start < ack for hole in other.holes)
-            other.holes = [Hole(max(h.start, ack), h.end, h.ns) for h in other.holes if h.end > ack]
+            if other.holes:
+                other.acked_unseen += sum(hole.start < ack for hole in other.holes)
+                other.holes = [Hole(max(h.start, ack), h.end, h.ns) for h in other.holes if h.end > ack]
         if other.next is not None and ack > other.next:
             if other.probed and ack == other.next + 1:
                 other.move_on(ack)
             else:
                 other.acked_unseen += not other.tail_acked
                 other.tail_acked = True
-        again = ack == side.last_ack and tcp.window == side.last_window and tcp.window > 0
-        in_place = seq == side.next and not _length(tcp)
-        if again and in_place and not keep_alive and not other.last_was_keep_alive:
-            side.duplicate_acks += 1
 
     def _next_state(self, number: int, ns: int, tcp: TCPFacts) -> None:
         side, other = self.sides[number], self.sides[1 - number]
@@ -247,12 +253,6 @@ class Conversation:
 
 def _length(tcp: TCPFacts) -> int:
     """Sequence numbers that a segment takes."""
+    if not tcp.flags & _SYN_OR_FIN:
+        return tcp.payload
     return tcp.payload + bool(tcp.flags & offsets.TCP_SYN) + bool(tcp.flags & offsets.TCP_FIN)
-
-
-def _is_keep_alive(side: Direction, seq: int, tcp: TCPFacts) -> bool:
-    return side.next is not None and not tcp.flags & _SYN_OR_FIN and tcp.payload <= 1 and seq == side.next - 1
-
-
-def _is_probe(side: Direction, other: Direction, seq: int, tcp: TCPFacts) -> bool:
-    return tcp.payload == 1 and not tcp.flags & _SYN_OR_FIN and seq == side.next and other.last_window == 0

@@ -20,8 +20,9 @@ from typing import Any
 from dissectors import anomalies, offsets
 from nvgre_inspect.encapsulation import outer
 from nvgre_inspect.encapsulation.policy import Encapsulation, Kind
-from nvgre_inspect.traffic.frame_facts import Facts, Part, facts_of
-from nvgre_inspect.traffic.observed_flow import ObservedFlow, Tunnel, ends
+from nvgre_inspect.encapsulation.routing import Leg
+from nvgre_inspect.traffic.frame_facts import Ends, Facts, Part, facts_of
+from nvgre_inspect.traffic.observed_flow import ObservedFlow, Tunnel
 from nvgre_inspect.traffic.observed_fragments import FragmentSets, Place, Sighting
 from nvgre_inspect.traffic.observed_halves import other_halves
 from nvgre_inspect.traffic.observed_tcp import Conversation
@@ -32,6 +33,7 @@ KINDS: tuple[Kind, ...] = ("nvgre", "gretap", "vxlan", "geneve")
 #: After so long without a packet a flow that is not TCP has ended (the default of --idle-timeout).
 IDLE_NS = 120_000_000_000
 _GRE_KINDS = ("nvgre", "gretap")
+_EARLIEST_NS = -(1 << 63)
 _C_OR_S = offsets.GRE_C | offsets.GRE_S
 _FIELD = 4
 
@@ -49,21 +51,28 @@ class ObservedPoint:
         self._idle_ns = idle_ns
         self._flows: list[ObservedFlow] = []
         self._newest: dict[Hashable, ObservedFlow] = {}
+        #: Where packets like these were counted last.
+        self._places: dict[tuple[Ends, Tunnel | None], Place] = {}
+        #: By the identity of the leg, which is kept, and what else decides.
+        self._tunnels: dict[tuple[int, int | None, int, int], tuple[Leg, Tunnel]] = {}
         self._sets = FragmentSets()
-        self._last_ns: int | None = None
+        self._last_ns = _EARLIEST_NS
 
     def seen(self, ts_ns: int, packet: Packet, frame: bytes) -> None:
         """A frame passes: `frame` as recorded, nothing cut off, at `ts_ns` by the point's clock."""
         self.packets += 1
-        backward = self._last_ns is not None and ts_ns < self._last_ns
+        mask = 1 << anomalies.TIMESTAMP_BACKWARD if ts_ns < self._last_ns else 0
         self._last_ns = ts_ns
-        mask = backward << anomalies.TIMESTAMP_BACKWARD
         part = None if self._inner else packet.fragment
+        tunnel = None
         if self._inner or packet.plain or (part is not None and part.offset):
-            facts, tunnel, length = facts_of(frame), None, len(frame)
+            facts, length = facts_of(frame), len(frame)
         else:
-            facts, tunnel, length = facts_of(packet.inner), tunnel_of(packet, self._options), len(packet.inner)
-            mask |= tunnel.anomalies | (tunnel.encap == "nvgre" and bool(facts.vlans)) << anomalies.NVGRE_INNER_VLAN
+            facts, length = facts_of(packet.inner), len(packet.inner)
+            tunnel = self._tunnel(packet)
+            mask |= tunnel.anomalies
+            if facts.ends.vlans and tunnel.encap == "nvgre":
+                mask |= 1 << anomalies.NVGRE_INNER_VLAN
             if part is not None:
                 length = part.length - _shim(packet, self._options)
                 facts = _cut(facts, len(packet.inner) - length)
@@ -92,10 +101,9 @@ class ObservedPoint:
         """Count a packet; `place`: as one of this flow and side, whatever it says itself. Returns its place."""
         ns, facts, tunnel = sighting.ns, sighting.facts, sighting.tunnel
         if place is None:
-            flow = self._flow(sighting)
-            place = Place(flow, flow.side_of(facts))
+            place = self._place(sighting)
         flow, side = place
-        flow.count(side, ns, facts, sighting.length, sighting.wire_length)
+        flow.count(side, ns, facts.dscp, sighting.length, sighting.wire_length)
         mask = sighting.mask
         if facts.tcp is not None and flow.tcp is None:
             flow.tcp = Conversation()
@@ -109,18 +117,25 @@ class ObservedPoint:
         flow.anomalies |= mask
         return place
 
-    def _flow(self, sighting: Sighting) -> ObservedFlow:
-        facts, tunnel = sighting.facts, sighting.tunnel
+    def _place(self, sighting: Sighting) -> Place:
+        """The place of a packet by what it says itself: in the newest flow with its key, or in a new one."""
+        ends, tunnel = sighting.facts.ends, sighting.tunnel
+        known = self._places.get((ends, tunnel))
+        if known is not None and known.flow.is_newest and not self._is_another(known.flow, sighting):
+            return known
         encap, vsid = ("none", None) if tunnel is None else (tunnel.encap, tunnel.vsid)
         pas = None if tunnel is None or vsid is not None else frozenset((tunnel.src_pa, tunnel.dst_pa))
-        protocol = facts.protocol if facts.family else facts.ethertype
-        identifier = facts.src_port if facts.dst_port < 0 else -1
-        key = (encap, vsid, pas, facts.vlans, facts.family, protocol, ends(facts), identifier)
+        protocol = ends.protocol if ends.family else ends.ethertype
+        identifier = ends.src_port if ends.dst_port < 0 else -1
+        key = (encap, vsid, pas, ends.vlans, ends.family, protocol, ends.both, identifier)
         flow = self._newest.get(key)
         if flow is None or self._is_another(flow, sighting):
-            flow = self._newest[key] = ObservedFlow(encap, vsid, facts, sighting.ns, sighting.ns)
+            if flow is not None:
+                flow.is_newest = False
+            flow = self._newest[key] = ObservedFlow(encap, vsid, ends, sighting.ns, sighting.ns)
             self._flows.append(flow)
-        return flow
+        place = self._places[ends, tunnel] = Place(flow, flow.side_of(ends))
+        return place
 
     def _is_another(self, flow: ObservedFlow, sighting: Sighting) -> bool:
         """Whether a packet with the key of `flow` begins another one."""
@@ -132,6 +147,16 @@ class ObservedPoint:
         known, this = flow.tcp.connection, sighting.connection
         return flow.tcp.is_over() or bool(known and this and known != this)
 
+    def _tunnel(self, packet: Packet) -> Tunnel:
+        """`tunnel_of` the packet, the same one for all that differ in nothing that matters to it."""
+        leg = packet.leg
+        assert leg is not None
+        key = (id(leg), packet.vsid, packet.entropy, packet.gre_flags)
+        found = self._tunnels.get(key)
+        if found is None:
+            found = self._tunnels[key] = (leg, tunnel_of(packet, self._options))
+        return found[1]
+
     # Fragments
 
     def _inner_part(self, sighting: Sighting, part: Part, *, may_wait: bool = True) -> Place | None:
@@ -139,7 +164,7 @@ class ObservedPoint:
         self._alone(self._sets.given_up(sighting.ns))
         facts, tunnel = sighting.facts, sighting.tunnel
         where = () if tunnel is None else (tunnel.encap, tunnel.vsid, tunnel.src_pa, tunnel.dst_pa)
-        key = (*where, facts.src_ip, facts.dst_ip, part.id, facts.protocol)
+        key = (*where, facts.ends.src_ip, facts.ends.dst_ip, part.id, facts.ends.protocol)
         place = self._sets.place(key)
         if part.offset == 0:
             known = self._sets.of_first(key, sighting.ns)

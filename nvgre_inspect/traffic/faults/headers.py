@@ -101,13 +101,14 @@ def _is_not_ect(frame: bytes) -> bool:
 def _unfinished(frame: bytes) -> bytes | None:
     """The frame as a host hands it to a NIC that is to compute the checksum; None: there is none to compute."""
     facts = facts_of(frame)
-    at = _CHECKSUMS.get(facts.protocol)
-    if at is None or facts.vlans or facts.part is not None:
+    ends = facts.ends
+    at = _CHECKSUMS.get(ends.protocol)
+    if at is None or ends.vlans or facts.part is not None:
         return None
     ip = offsets.ETH_LEN
-    header = (frame[ip] & 0xF) * 4 if facts.family == 4 else offsets.IP6_LEN
+    header = (frame[ip] & 0xF) * 4 if ends.family == 4 else offsets.IP6_LEN
     length = len(frame) - ip - header
-    pseudo = checksum.pseudo_header(facts.src_ip, facts.dst_ip, facts.protocol, length)
+    pseudo = checksum.pseudo_header(ends.src_ip, ends.dst_ip, ends.protocol, length)
     changed = bytearray(frame)
     struct.pack_into(">H", changed, ip + header + at, checksum.ones_complement_sum(pseudo))
     return bytes(changed)
