@@ -1,7 +1,8 @@
 """Wireshark display filters: whether tshark takes one, before anything is read.
 
 What tshark says of one that it does not take becomes a `FilterError`, as our own filters have it: a sentence, and a
-caret under the place. tshark marks the place from version 4.0 on; before, the whole filter is marked.
+caret under the place. tshark marks the place from version 4.0 on; before, it is the word that tshark quotes, if that
+stands in the filter once, else all of it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from pathlib import Path
 from nvgre_inspect.flows.filter.errors import FilterError
 from nvgre_inspect.wireshark.settings import Settings, environment, refused
 from nvgre_inspect.wireshark.tshark import Running, TsharkError, find
+from nvgre_inspect.wireshark.versions import FILTER_NOT_TAKEN
 
 #: A pcap file without packets (Ethernet).
 _EMPTY = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 _CARET = re.compile(r"\s*\^~*\s*")
-#: tshark's exit status for a filter that it does not take.
-_NOT_TAKEN = 2
+_QUOTED = re.compile(r'"([^"]+)"')
 _CHECK_S = 30.0
 
 
@@ -41,7 +42,7 @@ def check(text: str, settings: Settings) -> None:
             sentence = refused(running.complaint)
             if sentence:
                 raise TsharkError(sentence)
-            if status == _NOT_TAKEN:
+            if status in FILTER_NOT_TAKEN:
                 raise error_of(text, lines)
             if status:
                 running.fail()
@@ -59,4 +60,7 @@ def error_of(text: str, lines: list[str]) -> FilterError:
             return FilterError(message, text, max(start, 0), len(marks.strip()))
     if "unexpected end" in message.lower():
         return FilterError(message, text, len(text))
+    quoted = _QUOTED.search(message)
+    if quoted is not None and text.count(quoted[1]) == 1:
+        return FilterError(message, text, text.index(quoted[1]), len(quoted[1]))
     return FilterError(message, text, 0, len(text))

@@ -5,21 +5,18 @@ not tell an empty string from an absent field: both are []. It is asked to decod
 reassembly, with absolute sequence numbers (`STATELESS`), so that one packet can be compared with one packet.
 
 Versions differ in what they know and how they print it. A field or preference that a tshark does not know is left out
-and named (`Rows.left_out`); values are brought into one form (`_plain`): tshark 4.0 prints booleans and fields without
-a value as "1", later ones booleans as True and False and absolute times by ISO 8601.
+and named (`Rows.left_out`); values are brought into one form (`versions`).
 
 Limits: tshark keeps what it knows of every conversation in memory; it is told to forget it now and then (`FORGET`).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
+from nvgre_inspect.wireshark import versions
 from nvgre_inspect.wireshark.tshark import Running, TsharkError
 
 Row = dict[str, list[str]]
@@ -38,8 +35,6 @@ FORGET = ("-M", "100000")
 #: Bytes that tshark escapes in text, so that no value contains them.
 SEPARATOR, AGGREGATOR = "\x1e", "\x1f"
 
-_BOOLEANS = {"True": "1", "False": "0"}
-_ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 _INVALID_FIELDS = "Some fields aren't valid:"
 _UNKNOWN_PREFERENCE = re.compile(r'-o flag "([^"]+)" specifies unknown preference')
 #: Preferences that are left out one after the other before tshark is given up.
@@ -53,30 +48,26 @@ def command(tshark: str, path: str | Path, columns: Sequence[str], arguments: Se
     return [tshark, "-n", "-r", str(path), *form, *arguments, *fields]
 
 
-def parse(line: str, columns: Sequence[str]) -> Row:
-    """One line of such output. Raises TsharkError if it has not as many columns."""
-    values = line.split(SEPARATOR)
-    if len(values) != len(columns):
-        raise TsharkError(f"tshark printed {len(values)} values for {len(columns)} fields: {line[:80]!r}")
-    return {
-        name: [_plain(one) for one in value.split(AGGREGATOR)] if value else []
-        for name, value in zip(columns, values, strict=True)
-    }
+class Reader:
+    """Reads the lines that one tshark prints for such a command."""
 
+    def __init__(self, tshark: str, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._offsets_in_bytes = "ip.frag_offset" in columns and versions.offsets_in_bytes(tshark)
 
-def _plain(value: str) -> str:
-    """The value as tshark 4.0 prints it; IPv6 addresses that embed IPv4, which may be written in two ways, as Python
-    does.
-    """
-    if value in _BOOLEANS:
-        return _BOOLEANS[value]
-    if value.endswith("Z") and (found := _ISO_TIME.fullmatch(value)):
-        seconds = int(datetime.fromisoformat(f"{found[1]}+00:00").timestamp())
-        return f"{seconds}.{found[2] or '':0<9}"
-    if value.startswith("::") and "." in value:
-        with suppress(ValueError):
-            return str(ipaddress.IPv6Address(value))
-    return value
+    def row(self, line: str) -> Row:
+        """One line. Raises TsharkError if it has not as many columns."""
+        values = line.split(SEPARATOR)
+        if len(values) != len(self._columns):
+            raise TsharkError(f"tshark printed {len(values)} values for {len(self._columns)} fields: {line[:80]!r}")
+        row = {
+            name: [versions.plain(one) for one in value.split(AGGREGATOR)] if value else []
+            for name, value in zip(self._columns, values, strict=True)
+        }
+        versions.name_layers_behind_mpls(row)
+        if self._offsets_in_bytes:
+            row["ip.frag_offset"] = [str(int(offset) // 8) for offset in row["ip.frag_offset"]]
+        return row
 
 
 class Rows:
@@ -111,13 +102,14 @@ class Rows:
         for _ in range(_TRIES):
             columns = [name for name in self._names if name not in self.left_out]
             absent: Row = {name: [] for name in self.left_out if not name.startswith("-o ")}
+            reader = Reader(self._tshark, columns)
             rows = 0
             with Running(
                 command(self._tshark, self._path, columns, self._arguments), environment=self._environment
             ) as running:
                 for line in running.lines():
                     rows += 1
-                    yield parse(line.decode(errors="backslashreplace"), columns) | absent
+                    yield reader.row(line.decode(errors="backslashreplace")) | absent
                 complaint, status = running.complaint, running.status
                 if not status:
                     return

@@ -24,7 +24,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from nvgre_inspect.wireshark.rows import STATELESS, Row, command, parse
+from nvgre_inspect.wireshark.rows import STATELESS, Reader, Row, command
 from nvgre_inspect.wireshark.tshark import Outcome, TsharkError, find, neutral_in, run
 
 __all__ = ["STATELESS", "Row", "TsharkError"]
@@ -97,7 +97,8 @@ def ask(path: Path, names: Sequence[str], *, options: Sequence[str] = STATELESS,
     output, complaint, status = _cached(path, columns, [*options, *(("-Y", select) if select else ())])
     if status and (status == 1 or not output):
         raise TsharkError(complaint)
-    rows = [parse(line, columns) for line in output.split("\n")[:-1]]
+    reader = Reader(find(), columns)
+    rows = [reader.row(line) for line in output.split("\n")[:-1]]
     return Answer(rows, complaint if status else "")
 
 

@@ -43,7 +43,22 @@ from nvgre_inspect.wireshark.settings import Settings
             ['tshark: "foo" is neither a field nor a protocol name.'],
             'Wireshark filter: "foo" is neither a field nor a protocol name',
             0,
-            8,
+            3,
+        ),
+        # As 3.4 says it.
+        (
+            "tcp.port == abc",
+            ['tshark: "abc" is not a valid number.'],
+            'Wireshark filter: "abc" is not a valid number',
+            12,
+            3,
+        ),
+        (
+            "abc == abc",
+            ['tshark: Neither "abc" nor "abc" are field or protocol names.'],
+            'Wireshark filter: Neither "abc" nor "abc" are field or protocol names',
+            0,
+            10,
         ),
         ("x", [], "Wireshark filter: tshark does not take this filter", 0, 1),
     ],
