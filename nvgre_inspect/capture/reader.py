@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nvgre_inspect.capture import pcap, pcapng, pcapng_block
+from nvgre_inspect.capture import pcapng
 from nvgre_inspect.capture.limits import CaptureError, Limits
 from nvgre_inspect.capture.linktype import SUPPORTED
+from nvgre_inspect.capture.recognition import HEAD, recognise
 from nvgre_inspect.capture.stream import Stream
 from nvgre_inspect.capture.walked import Format, Walked
 from nvgre_inspect.kernels import capture_format as cf
@@ -37,18 +38,6 @@ _COMPILED_AFTER = 100_000
 
 POSITION_BITS = 48
 _MAX_FILES = 1 << 15
-
-_HEAD = 24
-_KNOWN_OTHERS = {
-    b"snoop\0\0\0": "a Solaris snoop file",
-    b"GMBU": "a Microsoft Network Monitor file",
-    b"RTSS": "a Microsoft Network Monitor file",
-    b"\x4d\x53\x4e\x54": "a Microsoft ETL trace",
-    b"BZh": "compressed with bzip2",
-    b"PK\x03\x04": "a zip archive",
-    b"7z\xbc\xaf": "a 7-Zip archive",
-    b"\x1f\x9d": "compressed with compress",
-}
 
 Keep = Callable[[InterfaceInfo], bool]
 
@@ -101,7 +90,7 @@ class CaptureReader:
         self.name = self._stream.name
         try:
             self._head = self._read_head()
-            self._format = self._open_format(str(path), self._head)
+            self._format = self._recognise(str(path))
         except BaseException:
             self._stream.close()
             raise
@@ -144,33 +133,22 @@ class CaptureReader:
     # --- opening ---------------------------------------------------------------------------------------
 
     def _read_head(self) -> bytes:
-        head = bytearray(_HEAD)
+        head = bytearray(HEAD)
         filled = 0
-        while filled < _HEAD and (count := self._stream.readinto(memoryview(head)[filled:])):
+        while filled < HEAD and (count := self._stream.readinto(memoryview(head)[filled:])):
             filled += count
         return bytes(head[:filled])
 
-    def _open_format(self, file: str, head: bytes) -> Format | None:
-        """The format of a file by its first bytes; None if it is a capture that ends within them."""
-        if pcap.is_pcap(head):
-            return pcap.PcapFormat(head, file) if len(head) == _HEAD else None
-        if head[:4] == pcapng.MAGIC and (len(head) < 12 or pcapng_block.byte_order(head) is not None):
-            return pcapng.PcapngFormat(file)
-        raise CaptureError(f"{self.name} {self._what_else(head)}")
-
-    def _what_else(self, head: bytes) -> str:
-        inside = f" (inside {self._stream.codec.name})" if self._stream.codec is not None else ""
-        if self._stream.failure is not None:
-            return f"is not a capture that can be read: it {self._stream.failure}"
-        if not head:
-            return f"is empty{inside}: not a capture"
-        for magic, what in _KNOWN_OTHERS.items():
-            if head.startswith(magic):
-                return f"is {what}{inside}, which is not read here: convert it to pcap or pcapng first"
-        return (
-            f"is not a capture{inside}: pcap or pcapng is expected, plain or compressed with gzip, zstd, xz or lz4,"
-            f" but it begins with the bytes {head[:4].hex(' ')}"
-        )
+    def _recognise(self, file: str) -> Format | None:
+        codec = self._stream.codec
+        try:
+            return recognise(self._head, file, self.name, codec.name if codec is not None else "")
+        except CaptureError:
+            if self._stream.failure is not None:
+                raise CaptureError(
+                    f"{self.name} is not a capture that can be read: it {self._stream.failure}"
+                ) from None
+            raise
 
     # --- reading through -------------------------------------------------------------------------------
 
@@ -184,7 +162,7 @@ class CaptureReader:
             raise RuntimeError("a capture is read through once; open it again")
         self._started = True
         if self._format is None:
-            self._end_within(0, len(self._head), _HEAD, "its header, before frame 1,")
+            self._end_within(0, len(self._head), HEAD, "its header, before frame 1,")
             return
         yield from self._read(self._format, keep, chunk)
 

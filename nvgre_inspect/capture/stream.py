@@ -71,7 +71,7 @@ class Stream:
         self.bytes_read = 0
         self.total_bytes: int | None = None
         self._limits = limits
-        self._file = _open(path, self.name)
+        self._file = open_raw(path, self.name)
         self._input: _Positional | None = None
         status = os.fstat(self._file.fileno())
         if stat.S_ISREG(status.st_mode):
@@ -271,7 +271,8 @@ class Stream:
             self._spool.file.close()
 
 
-def _open(path: str | Path, name: str) -> FileIO:
+def open_raw(path: str | Path, name: str) -> FileIO:
+    """The input itself, for reading without a buffer; `-` is standard input. CaptureError in which it is called `name`."""
     try:
         if str(path) == "-":
             if sys.stdin.isatty():
