@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from dissectors.stack import Stack
     from nvgre_inspect.flows.filter import Filter
     from nvgre_inspect.flows.packet_pages import PacketPages
+    from nvgre_inspect.flows.rates import History
     from nvgre_inspect.model.source import Frame, InterfaceInfo
     from nvgre_inspect.wireshark.select import Pick
     from nvgre_inspect.wireshark.settings import Settings
@@ -79,6 +80,9 @@ class SessionOptions:
     engine: str = "auto"
     #: Keep what comes from a pipe in a temporary file, so that `packets` and `frame` can go back to it.
     spool: bool = True
+    #: Of live input: flows and packets that are kept, those of late; None: all.
+    max_flows: int | None = None
+    max_packets: int | None = None
 
     @property
     def chooses(self) -> bool:
@@ -145,7 +149,7 @@ class Session:
         self._check_interface_early()
         self._engine = Engine(
             self._decode_options,
-            AccountOptions(idle_timeout_ns=self._decode_options.idle_timeout_ns),
+            _account_options(options, self._decode_options),
             which=_which(options.engine),
             choose=self._choose if options.chooses else None,
             keep=self._captures.keep,
@@ -155,6 +159,13 @@ class Session:
             meanwhile=_prepare_tables,
         )
         self._snapshot: Snapshot | None = None
+
+    @cached_property
+    def _history(self) -> History:
+        """Of live input: what was counted some seconds ago."""
+        from nvgre_inspect.flows.rates import History
+
+        return History()
 
     @cached_property
     def _registry(self) -> Registry:
@@ -289,6 +300,8 @@ class Session:
             self._snapshot = snapshot(
                 self._engine.state(), self._captures.interfaces, self.options.names, self._decode_options
             )
+            if self.is_live:
+                self._snapshot = self._history.look(self._snapshot, time.monotonic())
         return self._snapshot
 
     def table(self, name: str) -> pd.DataFrame:
@@ -598,6 +611,14 @@ def _decode_options(options: SessionOptions, tables: dispatch.DispatchTables) ->
         raise UsageError(f"--idle-timeout {options.idle_timeout} is negative")
     idle_ns = round(min(options.idle_timeout, 1e9) * 1_000_000_000)
     return DecodeOptions(gre_key=options.gre_key, tables=tables, idle_timeout_ns=idle_ns)
+
+
+def _account_options(options: SessionOptions, decode: DecodeOptions) -> AccountOptions:
+    account = AccountOptions(idle_timeout_ns=decode.idle_timeout_ns, max_packets=options.max_packets)
+    if options.max_flows is None:
+        return account
+    # There are hardly more endpoints than flows, whoever floods.
+    return replace(account, evict=True, max_flows=options.max_flows, max_endpoints=options.max_flows)
 
 
 def _which(engine: str) -> Which:

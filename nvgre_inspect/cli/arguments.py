@@ -68,6 +68,8 @@ class Parser(argparse.ArgumentParser):
 def value_name(action: argparse.Action) -> str:
     """What stands for the value of an argument: `FILE...`, `auto|always|never`."""
     name = str(action.metavar or "|".join(action.choices or ()) or action.dest.upper())
+    if action.nargs == "?":
+        return f"[{name}]"
     return f"{name}..." if action.nargs == "+" else name
 
 

@@ -35,6 +35,11 @@ class PacketRate:
         return (after - before) / (ended - began) if ended > began else 0.0
 
 
+def received(interfaces: Iterable[InterfaceInfo]) -> int:
+    """Packets that the capturing system has received, those included that it lost; else those that came."""
+    return sum(info.packets if info.received is None else info.received for info in interfaces)
+
+
 def dropped(interfaces: Iterable[InterfaceInfo]) -> tuple[int | None, int | None]:
     """Packets lost in the kernel for lack of room, and by the interface before; None where nobody counted."""
     listed = list(interfaces)
@@ -43,14 +48,23 @@ def dropped(interfaces: Iterable[InterfaceInfo]) -> tuple[int | None, int | None
 
 def counters(interfaces: Sequence[InterfaceInfo], per_second: float, *, short: bool = False) -> str:
     """`12,300 packets/s  received 1,203,000  dropped by kernel 0, by interface 0`; `short`: for narrow terminals."""
-    received = sum(info.packets if info.received is None else info.received for info in interfaces)
+    came = received(interfaces)
     kernel, interface = dropped(interfaces)
     if short:
-        return f"{_short(per_second)}/s  received {_short(received)}  dropped {_count(kernel)}+{_count(interface)}"
-    parts = [f"{per_second:,.0f} packets/s", f"received {received:,}"]
+        return f"{_short(per_second)}/s  received {_short(came)}  dropped {_count(kernel)}+{_count(interface)}"
+    return "  ".join([f"{per_second:,.0f} packets/s", *_parts(came, kernel, interface)])
+
+
+def totals(interfaces: Sequence[InterfaceInfo]) -> str:
+    """`received 1,203,000  dropped by kernel 0, by interface 0`."""
+    return "  ".join(_parts(received(interfaces), *dropped(interfaces)))
+
+
+def _parts(came: int, kernel: int | None, interface: int | None) -> list[str]:
+    parts = [f"received {came:,}"]
     if kernel is not None or interface is not None:
         parts.append(f"dropped by kernel {_count(kernel)}, by interface {_count(interface)}")
-    return "  ".join(parts)
+    return parts
 
 
 def _total(counts: Iterable[int | None]) -> int | None:

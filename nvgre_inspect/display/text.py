@@ -69,6 +69,11 @@ def amount(count: float) -> str:
     return f"{count:,.{digits}f} {unit}"
 
 
+def rate(bits: float) -> str:
+    """Bits a second for people: `0`, `982 bit/s`, `12.4 Mbit/s`; three digits."""
+    return amount(bits).replace("B", "bit/s") if bits else "0"
+
+
 def duration(seconds: float) -> str:
     """A measured span with its precision: `850 ns`, `12.3 µs`, `1.234 s`, `2 min 05.1 s`, `3 h 04 min`."""
     if seconds == 0:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nvgre_inspect.display.colors import tenant_color
-from nvgre_inspect.display.text import duration, escape
+from nvgre_inspect.display.text import duration, escape, rate
 from nvgre_inspect.display.times import TimeFormat
 from nvgre_inspect.model.columns import Column, Type
 
@@ -104,6 +104,10 @@ def _float(value: float, column: Column) -> str:
         return duration(value / 1000)
     if column.unit == "%":
         return f"{value:.1f} %"
+    if column.unit == "bit/s":
+        return rate(value)
+    if column.unit == "1/s":
+        return f"{value:,.0f}" if value >= 9.95 or value == 0 else f"{value:.1f}"
     return f"{value:,.3f}"
 
 

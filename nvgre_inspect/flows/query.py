@@ -14,7 +14,6 @@ import pandas as pd
 
 from nvgre_inspect.flows.order import order
 from nvgre_inspect.flows.scoped import Narrow, rows_within
-from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def find(snapshot: Snapshot, query: Query) -> Found:
         positions = _passing(frame, positions, query.filter)
     if query.by:
         few = pd.DataFrame({name: _taken(frame[name], positions) for name in query.by}, copy=False)
-        placed = order(few, TABLES[query.table], query.by, descending=query.descending)
+        placed = order(few, snapshot.schema(query.table), query.by, descending=query.descending)
         positions = placed if positions is None else positions[placed]
     return Found(frame, positions, belonging)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.model.options import DecodeOptions
+from nvgre_inspect.model.schema import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,10 @@ class Snapshot:
             if name not in self._tables:
                 self._tables[name] = self._build(self, name)
             return self._tables[name]
+
+    def schema(self, name: str) -> Table:
+        """The columns of the table of that name; KeyError for others."""
+        return TABLES[name]
 
     @property
     def captures(self) -> pd.DataFrame:

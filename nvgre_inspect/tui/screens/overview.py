@@ -19,13 +19,12 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from nvgre_inspect.display import facts, states
-from nvgre_inspect.display.presented import presented
 from nvgre_inspect.display.text import counted
 from nvgre_inspect.flows.shares import protocol_packets
 from nvgre_inspect.flows.throughput import Throughput, throughput
-from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.tui import theme as themes
 from nvgre_inspect.tui.compact import COMPACT
+from nvgre_inspect.tui.live_columns import columns_of
 from nvgre_inspect.tui.scope import Kind, Scope, Step
 from nvgre_inspect.tui.screens.panes import PanesScreen
 from nvgre_inspect.tui.steps import tenant_step, tunnel_step
@@ -44,6 +43,11 @@ _SHOWN = {
     "tenants": ("tenant", "wire", "retransmission_pct", "flows", "packets", "tunnels", "overhead_pct", "anomalies"),
     "tunnels": ("ends", "wire", "icmp_errors", "fragments", "flow_ids", "encap"),
     "findings": ("finding", "count", "tenant", "code"),
+}
+#: The same while capturing.
+_RATES = {
+    "tenants": ("tenant", "packets_per_s", "bits_per_s", "recent", "wire", "retransmission_pct", "flows", "anomalies"),
+    "tunnels": ("ends", "packets_per_s", "bits_per_s", "recent", "icmp_errors"),
 }
 
 
@@ -126,9 +130,9 @@ class OverviewScreen(PanesScreen):
 
     def on_mount(self) -> None:
         """Columns are known before there are rows."""
-        names, time = self.app.settings.names, self.app.time_style
+        rates = _RATES if self.app.session.is_live else {}
         for name, table in self._tables.items():
-            table.present({**presented(TABLES[name], names, time), **COMPACT[name]}, _SHOWN[name])
+            table.present({**columns_of(self.app, name), **COMPACT[name]}, rates.get(name, _SHOWN[name]))
         self._tables["tenants"].focus()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
 

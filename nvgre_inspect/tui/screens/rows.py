@@ -13,7 +13,7 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 from textual_fastdatatable import DataTable
 
-from nvgre_inspect.display.presented import Presented, presented, usual
+from nvgre_inspect.display.presented import Presented, usual
 from nvgre_inspect.display.search import find_text
 from nvgre_inspect.display.states import nothing
 from nvgre_inspect.display.text import counted
@@ -23,6 +23,7 @@ from nvgre_inspect.flows.scoped import Narrow
 from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.tui.latest import Latest
+from nvgre_inspect.tui.live_columns import columns_of
 from nvgre_inspect.tui.messages import MatchFound, Selection
 from nvgre_inspect.tui.row_sharing import packets_of, rows_of, texts_of
 from nvgre_inspect.tui.screens.columns import ColumnsDialog
@@ -85,7 +86,7 @@ class RowsScreen(FilteredScreen):
 
     def columns(self) -> dict[str, Presented]:
         """The columns that can be shown, with times as the app shows them."""
-        return presented(TABLES[self.TABLE], self.app.settings.names, self.app.time_style)
+        return columns_of(self.app, self.TABLE)
 
     def _present(self) -> None:
         columns = self.columns()
@@ -196,6 +197,9 @@ class RowsScreen(FilteredScreen):
 
     @on(FrameTable.CellFiltered)
     def _filter_on_cell(self, message: FrameTable.CellFiltered) -> None:
+        if any(name not in TABLES[self.TABLE] for name, _ in message.values):
+            self.explain("rates change all the time: no filter goes by them; < and > sort by them")
+            return
         test = " && ".join(cell_filter(self.TABLE, name, value) for name, value in message.values)
         self.narrow_further(test)
 

@@ -1,0 +1,176 @@
+"""`live --headless`: what tenants, tunnels or flows did in an interval, printed when it is over.
+
+SIGTERM and Ctrl-C end the capture cleanly: what was received until then is counted, and the last interval is printed.
+Intervals are of the clock on the wall; a packet belongs to the one in which it was counted. Rows without packets in the
+interval are left out, but of tenants, of which silence is worth knowing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from nvgre_inspect.cli import analysis, terminal
+from nvgre_inspect.cli.errors import DONE, INTERRUPTED
+from nvgre_inspect.display.live import counters, dropped, received, totals
+from nvgre_inspect.display.times import TimeFormat
+from nvgre_inspect.model.live_columns import INTERVAL, INTERVAL_TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nvgre_inspect.capture.live.captures import LiveCaptures
+    from nvgre_inspect.config import Config
+    from nvgre_inspect.flows.rates import Totals
+    from nvgre_inspect.session import Session
+
+#: Columns that a table for people has besides the usual ones of a flow, a tunnel, a tenant.
+_LEFT_OUT = (
+    "interval_wire_bytes",
+    "packets",
+    "packets_fwd",
+    "packets_rev",
+    "bytes",
+    "wire_bytes",
+    "first_seen",
+    "last_seen",
+    "duration_s",
+    "overhead_pct",
+)
+#: Rows that are text at a time; more are of no use to people.
+_TEXT_ROWS = 50
+
+
+class Headless:
+    """One capture, printed."""
+
+    def __init__(
+        self, arguments: argparse.Namespace, settings: Config, captures: LiveCaptures, session: Session
+    ) -> None:
+        self._arguments = arguments
+        self._settings = settings
+        self._captures = captures
+        self._session = session
+        self._table = INTERVAL_TABLES[arguments.table]
+        self._before: Totals | None = None
+        self._began_ns = 0
+        self._packets = 0
+        self._header_written = False
+
+    def run(self) -> int:
+        """Capture to the end; the exit code."""
+        interval = self._arguments.interval
+        with _ended_by_signals(self._captures) as signals:
+            self._begin()
+            due = 0.0
+            for _ in self._session.steps():
+                # Not before the first step: what comes while kernels are loaded waits in the kernel.
+                due = due or time.monotonic() + interval
+                now = time.monotonic()
+                if now >= due:
+                    self._print(now)
+                    # An interval that was missed is part of this one.
+                    due = due + interval if due + interval > now else now + interval
+            self._print(time.monotonic())
+        if not self._arguments.quiet:
+            analysis.say(totals(self._captures.interfaces))
+        return INTERRUPTED if signal.SIGINT in signals else DONE
+
+    def _begin(self) -> None:
+        import numpy as np
+
+        from nvgre_inspect.flows.rates import Totals
+
+        nothing = np.zeros((0, 3), np.int64)
+        self._before = Totals(time.monotonic(), nothing, nothing[:, :2], {})
+        self._began_ns = time.time_ns()
+
+    def _print(self, now: float) -> None:
+        from nvgre_inspect.flows.rates import Totals, growth, keys_of
+
+        assert self._before is not None
+        snapshot = self._session.snapshot()
+        after = Totals.of(snapshot, now)
+        rows = snapshot.table(self._table.name)
+        more = growth(self._before, after, self._table.name, keys_of(self._table.name, rows))
+        ended_ns = time.time_ns()
+        interfaces = self._captures.interfaces
+        kernel, interface = dropped(interfaces)
+        columns = {
+            "interval_start": self._began_ns,
+            "interval_end": ended_ns,
+            "received": received(interfaces),
+            "dropped_kernel": kernel,
+            "dropped_interface": interface,
+            "interval_packets": more.packets,
+            "interval_wire_bytes": more.wire_bytes,
+            "packets_per_s": more.packets / more.seconds,
+            "bits_per_s": 8.0 * more.wire_bytes / more.seconds,
+        }
+        rows = rows.assign(**columns)[self._table.names]
+        rows = rows.astype({column.name: column.dtype for column in INTERVAL})
+        if self._table.name != "tenants":
+            rows = rows[more.packets > 0]
+        rows = rows.sort_values("interval_packets", ascending=False, kind="stable")
+        self._write(rows, ended_ns, more.seconds)
+        self._before, self._began_ns = after, ended_ns
+        self._packets = snapshot.state.frames
+
+    def _write(self, rows: pd.DataFrame, at_ns: int, seconds: float) -> None:
+        stream = sys.stdout.buffer
+        sys.stdout.flush()
+        if self._arguments.format == "csv":
+            from nvgre_inspect.reports import csv
+
+            if not self._header_written:
+                stream.write(csv.header(self._table.columns))
+                self._header_written = True
+            if len(rows):
+                stream.write(csv.lines(rows, self._table.columns))
+        elif self._arguments.format == "jsonl":
+            from nvgre_inspect.reports.json import write_jsonl
+
+            write_jsonl([rows], self._table, stream)
+        else:
+            stream.write(self._text(rows, at_ns, seconds).encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+        stream.flush()
+
+    def _text(self, rows: pd.DataFrame, at_ns: int, seconds: float) -> str:
+        from nvgre_inspect.cli.layout import Layout
+        from nvgre_inspect.cli.present import Presenter
+
+        style = self._arguments.time or self._settings.options.time
+        form = TimeFormat(style, 3)
+        packets = self._session.snapshot().state.frames - self._packets
+        lines = [f"{form([at_ns])[0]}  {counters(self._captures.interfaces, packets / seconds)}"]
+        if len(rows):
+            paint = terminal.Paint.choose(self._arguments.color or self._settings.options.color, sys.stdout)
+            present = Presenter(self._table, self._settings.names, style, without=_LEFT_OUT)
+            columns = present(rows.iloc[:_TEXT_ROWS])
+            layout = Layout.choose(columns, terminal.width(sys.stdout))
+            lines += [*layout.head(columns, paint), *layout.rows(columns, paint)]
+            if len(rows) > _TEXT_ROWS:
+                lines.append(f"… and {len(rows) - _TEXT_ROWS:,} more (--csv and --jsonl have all)")
+        return "\n".join(lines) + "\n\n"
+
+
+@contextmanager
+def _ended_by_signals(captures: LiveCaptures) -> Iterator[list[int]]:
+    """SIGTERM and SIGINT end the capture within the block; which of them came."""
+    came: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        came.append(number)
+        captures.stop()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

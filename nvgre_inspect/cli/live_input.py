@@ -1,0 +1,156 @@
+"""From the arguments of `live` to captures that are open: everything is checked before anything is opened, and rights
+are given up as soon as everything is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from nvgre_inspect.cli import analysis
+from nvgre_inspect.cli.errors import USAGE, CommandError
+
+if TYPE_CHECKING:
+    from nvgre_inspect.capture.live.captures import LiveCaptures, Sink
+    from nvgre_inspect.capture.live.source import LiveSource
+    from nvgre_inspect.config import Config
+    from nvgre_inspect.session import SessionOptions
+
+#: Bytes of frames that are kept on disk at most, however many packets they are.
+_KEPT_BYTES = 4 << 30
+
+
+def sources(arguments: argparse.Namespace) -> list[str]:
+    """What is captured from, by the names that the user gave. CommandError unless it is one kind of source."""
+    kinds = [bool(arguments.interfaces), arguments.source is not None, arguments.follow is not None]
+    if sum(kinds) > 1:
+        _fail("-i, - and --follow are different sources: give one of them")
+    if arguments.interfaces:
+        return list(dict.fromkeys(arguments.interfaces))
+    if arguments.follow is not None:
+        return [arguments.follow]
+    if arguments.source is None:
+        _fail("from where? -i INTERFACE, - (standard input), or --follow FILE; nvgre-inspect interfaces lists them")
+    return ["-"]
+
+
+def session_options(arguments: argparse.Namespace, settings: Config) -> SessionOptions:
+    """What the session is to do; -Y and --vsid both narrow what is kept."""
+    from nvgre_inspect.session import SessionOptions
+
+    analysis.row_filter(arguments.row_filter, "packets")
+    tests = [f"({arguments.row_filter})"] if arguments.row_filter else []
+    if arguments.vsid:
+        tests.append(f"(vsid in {{{', '.join(map(str, arguments.vsid))}}})")
+    options = settings.options
+    return SessionOptions(
+        read_filter=" && ".join(tests) or None,
+        decode_as=[*options.decode_as, *(arguments.decode_as or [])],
+        gre_key=arguments.gre_key or options.gre_key,
+        idle_timeout=options.idle_timeout if arguments.idle_timeout is None else arguments.idle_timeout,
+        dissectors=arguments.dissectors or [],
+        names=settings.names,
+        max_flows=arguments.max_flows,
+        max_packets=arguments.max_packets,
+    )
+
+
+@contextmanager
+def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[LiveCaptures]:
+    """The captures, open and without rights that are not needed any more. Closed at the end."""
+    from nvgre_inspect.capture.live.captures import LiveCaptures
+    from nvgre_inspect.capture.live.kept import KeptFrames
+    from nvgre_inspect.capture.live.limits import Limits
+
+    try:
+        limits = Limits.parsed(arguments.autostop or [], arguments.ring or [])
+    except ValueError as error:
+        _fail(str(error))
+    _check(arguments)
+    _compile(quiet=arguments.quiet)
+    with ExitStack() as stack:
+        source = _source(arguments)
+        stack.callback(source.close)
+        sinks: list[Sink] = []
+        if arguments.decap_to is not None:
+            from nvgre_inspect.gateway.delivery import open_delivery
+
+            sinks.append(open_delivery(arguments.decap_to, arguments.vsid[0]))
+            stack.callback(sinks[-1].close)
+        if arguments.interfaces:
+            from nvgre_inspect.capture.live.privileges import give_up
+
+            give_up()
+        if arguments.record is not None:
+            from nvgre_inspect.capture.live.recording import Recorder
+
+            sinks.append(Recorder(arguments.record, source.interfaces, limits, force=arguments.force))
+        captures = LiveCaptures(
+            source,
+            KeptFrames(arguments.max_packets, _KEPT_BYTES),
+            sinks,
+            count=min((n for n in (arguments.count, limits.stop_packets) if n is not None), default=None),
+            seconds=limits.stop_seconds,
+        )
+        stack.pop_all()
+        stack.callback(captures.close)
+        yield captures
+
+
+def _source(arguments: argparse.Namespace) -> LiveSource:
+    if arguments.follow is not None:
+        from nvgre_inspect.capture.live.following import Following
+
+        return Following(Path(arguments.follow))
+    if arguments.source is not None:
+        from nvgre_inspect.capture.live.pipe import Pipe
+
+        return Pipe()
+    from nvgre_inspect.capture.live.options import LiveOptions
+    from nvgre_inspect.capture.live.source import open_live
+
+    return open_live(
+        LiveOptions(
+            interfaces=tuple(sources(arguments)),
+            bpf=arguments.bpf,
+            snaplen=arguments.snaplen,
+            promiscuous=not arguments.no_promiscuous_mode,
+            buffer_bytes=arguments.buffer << 20,
+            immediate=arguments.immediate_mode,
+            timestamp=arguments.timestamp,
+            vsid=tuple(arguments.only_vsid or ()),
+            tunnels_only=arguments.tunnels_only,
+        )
+    )
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """What can be refused before anything is opened."""
+    if not arguments.interfaces:
+        for name, given in (("-f", arguments.bpf), ("--tunnels-only", arguments.tunnels_only)):
+            if given:
+                _fail(f"{name} is a filter of interfaces; what comes from elsewhere is narrowed by -Y")
+    if arguments.ring and arguments.record is None:
+        _fail("-b goes on in the next file of a recording: -w FILE names it")
+    if arguments.decap_to is not None and len(arguments.vsid or ()) != 1:
+        _fail("--decap-to delivers one tenant's frames: --vsid says which")
+
+
+def _compile(*, quiet: bool) -> None:
+    """What is captured does not wait for compilers."""
+    from nvgre_inspect.kernels import compiled
+
+    if not compiled.is_warm("decode", "account"):
+        if not quiet:
+            print("compiling for this machine, once: some 20 seconds", file=sys.stderr)
+        from nvgre_inspect.engine.warm import compile_all
+
+        compile_all()
+
+
+def _fail(sentence: str) -> NoReturn:
+    raise CommandError(f"nvgre-inspect live: {sentence}", USAGE)
