@@ -1,4 +1,4 @@
-"""The compiled accountant's arrays: made, grown and handed out as a State.
+"""The compiled accountant's arrays: made, grown, kept within bounds and handed out as a State.
 
 `LedgerAccountant` has the same three methods as `reference.account.Accountant`; the loops are `kernels/account.py`.
 """
@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nvgre_inspect.engine import eviction
 from nvgre_inspect.engine.decoder import plain
 from nvgre_inspect.kernels import account as kernel
 from nvgre_inspect.kernels import codes, lookup
@@ -44,6 +46,8 @@ from nvgre_inspect.model.state import (
 
 #: Rows with which a table starts. Small, so that the tests grow every table; doubling makes the number unimportant.
 _FIRST_ROWS = 1024
+#: Frames for which there is room before the oldest are let go, beside a quarter of those that are kept.
+_FEW_FRAMES = 1 << 14
 #: Of each table: its rows' dtype, and the other arrays that have one entry per row (dtype, shape of an entry).
 _TABLES: dict[str, tuple[Any, dict[str, tuple[Any, tuple[int, ...]]]]] = {
     "stacks": (STACK, {"stack_hash": (np.uint32, ())}),
@@ -93,8 +97,13 @@ def _rows(n: int, dtype: Any, shape: tuple[int, ...] = ()) -> Any:
 class LedgerAccountant:
     """The accountant over the kernels."""
 
-    def __init__(self, options: AccountOptions | None = None) -> None:
+    def __init__(self, options: AccountOptions | None = None, on_evict: Callable[[State], None] | None = None) -> None:
+        """`on_evict` is told, in the thread that accounts, of flows that leave (`AccountOptions.evict`): a State with
+        their rows, placements and numbers, and with nothing that is not theirs.
+        """
         options = options or AccountOptions()
+        self._options = options
+        self._on_evict = on_evict
         meta = _rows(1, META)
         for name in META.names or ():
             if hasattr(options, name):
@@ -108,6 +117,10 @@ class LedgerAccountant:
         meta["max_waiting"] = options.pending_fragments
         meta["bin_width"] = codes.FIRST_BIN_NS
         meta["n_gaps"] = 1  # node 0 is scratch
+        for name in ("flows", "endpoints"):
+            meta[f"full_{name}"] = getattr(options, f"max_{name}") if options.evict else np.iinfo(np.int64).max
+            # One frame can set free all that wait, and each may bring a row.
+            meta[f"max_{name}"] += options.pending_fragments + 2 if options.evict else 0
         arrays: dict[str, Any] = {"meta": meta}
         for name, (dtype, beside) in _TABLES.items():
             arrays[name] = _rows(_FIRST_ROWS if name != "series" else 16, dtype)
@@ -116,6 +129,7 @@ class LedgerAccountant:
         for name, index in _INDEXES.items():
             arrays[f"{index}_index"] = np.full(4 * len(arrays[name]), -1, dtype=np.int32)
         arrays["sets"] = _chained(_rows(options.fragment_sets, FRAGMENTS), "chain")
+        arrays["sets"]["flow"] = arrays["sets"]["placement"] = -1
         # Those that wait and those that were given up at the same moment.
         arrays["waiting"] = _chained(_rows(2 * options.pending_fragments + 2, WAITING), "next")
         arrays["waiting_records"] = _rows(len(arrays["waiting"]), RECORD)
@@ -125,6 +139,12 @@ class LedgerAccountant:
         self._ledger = Ledger(**arrays)
         self._note_room()
         self._frames = 0
+        #: The first frame, from 0, of which flow and position are kept.
+        self._first_kept = 0
+        #: Numbers of the flows that were there at the last eviction, and how many had left until then.
+        self._flow_number = np.zeros(0, dtype=np.int64)
+        self._flows_gone = 0
+        self._evicted = eviction.Totals()
         #: Whether somebody may hold a view of the positions.
         self._lent = False
         self._last: State | None = None
@@ -140,7 +160,8 @@ class LedgerAccountant:
         """Account the frames of a batch, decoded to `records` (RECORD; anomalies found here are added to it)."""
         n = len(batch)
         self._make_room_for_frames(n, int(batch.interface.max(initial=-1)) + 1)
-        self._position[self._frames : self._frames + n] = batch.position
+        at = self._frames - self._first_kept
+        self._position[at : at + n] = batch.position
         self._run(plain(batch.buffer), plain(batch.offset), plain(records.view(np.recarray)), finish=False)
         self._frames += n
 
@@ -167,6 +188,9 @@ class LedgerAccountant:
 
         flows = rows("flows")
         flows["lost_segments"] += ledger.live["gap_count"][: len(flows)]
+        kept = self._frames - self._first_kept
+        newest = slice(max(kept - (self._options.max_packets or kept), 0), kept)
+        gone = self._first_kept + newest.start
         width = int(meta["bin_width"])
         first = int(meta["min_ns"]) // width
         self._lent = True
@@ -177,10 +201,19 @@ class LedgerAccountant:
             bins=np.roll(ledger.bins[: int(meta["n_series"])], -first, axis=1),
             bin_start_ns=first * width,
             bin_width_ns=width,
-            frame_flow=ledger.frame_flow[: self._frames].copy() if copy else ledger.frame_flow[: self._frames],
-            frame_position=self._position[: self._frames],
+            frame_flow=ledger.frame_flow[newest].copy() if copy else ledger.frame_flow[newest],
+            frame_position=self._position[newest],
             overflow={name: int(meta[f"lost_{name}"]) for name in _CAPS if meta[f"lost_{name}"]},
+            frame_number=np.arange(gone + 1, self._frames + 1, dtype=np.int64) if gone else None,
+            frames_gone=None if self._options.max_packets is None else gone,
+            flow_number=self._flow_numbers() if self._flows_gone else None,
+            evicted=self._evicted.rows(),
         )
+
+    def _flow_numbers(self) -> npt.NDArray[np.int64]:
+        """The numbers of all flows: those that were made since the last eviction follow each other."""
+        rows = np.arange(len(self._flow_number), int(self._ledger.meta[0]["n_flows"]), dtype=np.int64)
+        return np.concatenate([self._flow_number, rows + (1 + self._flows_gone)])
 
     def _run(self, buffer: Any, offset: Any, records: Any, *, finish: bool) -> None:
         done = 0
@@ -188,14 +221,37 @@ class LedgerAccountant:
             done = kernel.account(self._ledger, buffer, offset, records, done, self._frames, finish, *self._scratch)
             if done == len(records):
                 return
+            self._evict(done)
             self._grow()
+
+    def _evict(self, done: int) -> None:
+        """Make room for new flows and endpoints where there are as many as may be; `done`: frames of this batch."""
+        ledger, meta = self._ledger, self._ledger.meta[0]
+        if meta["n_flows"] >= meta["full_flows"]:
+            leaves = eviction.flows_to_leave(ledger, self._options.max_flows)
+            numbers = self._flow_numbers()
+            self._evicted.add(eviction.flow_rows(ledger, leaves))
+            if self._on_evict is not None:
+                self._on_evict(eviction.leaving_state(ledger, leaves, numbers))
+            moved = eviction.remove_flows(ledger, leaves)
+            self._flow_number = numbers[~leaves]
+            self._flows_gone += int(leaves.sum())
+            counted = ledger.frame_flow[: self._frames + done - self._first_kept]
+            counted[:] = moved[counted]
+        if meta["n_endpoints"] >= meta["full_endpoints"]:
+            eviction.remove_endpoints(ledger, eviction.endpoints_to_leave(ledger, self._options.max_endpoints))
 
     def _make_room_for_frames(self, n: int, interfaces: int) -> None:
         ledger = self._ledger
-        if self._frames + n > len(ledger.frame_flow):
+        kept = self._frames - self._first_kept
+        most = self._options.max_packets
+        if most is not None and kept + n > max(most * 5 // 4, _FEW_FRAMES):
+            kept = min(kept, max(most - n, 0))
+            self._keep_newest(kept)
+        if kept + n > len(ledger.frame_flow):
             # The index is what grows with packets. It grows in place while nobody holds a view of it: a copy would
             # double it for a moment, and memory is to grow by at most 16 bytes a packet.
-            room = max((self._frames + n) * 5 // 4, 1 << 14)
+            room = max((kept + n) * 5 // 4, _FEW_FRAMES)
             ledger.frame_flow.resize(room, refcheck=False)
             if self._lent:
                 self._position = _longer(self._position, room)
@@ -206,6 +262,19 @@ class LedgerAccountant:
             last = _longer(ledger.last_ns, interfaces)
             last[len(ledger.last_ns) :] = np.iinfo(np.int64).min
             self._ledger = ledger._replace(last_ns=last)
+
+    def _keep_newest(self, count: int) -> None:
+        """Let all frames but so many go."""
+        flow = self._ledger.frame_flow
+        old = slice(self._frames - self._first_kept - count, self._frames - self._first_kept)
+        flow[:count] = flow[old]
+        if self._lent:
+            self._position = _longer(self._position[old], len(self._position))
+            self._lent = False
+        else:
+            self._position[:count] = self._position[old]
+        self._first_kept = self._frames - count
+        self._ledger.meta[0]["first_kept"] = self._first_kept
 
     def _grow(self) -> None:
         """Double the tables that could be too small for one more frame."""

@@ -65,9 +65,10 @@ def _nothing() -> PacketBatch:
 
 
 def main() -> None:
-    """Compile the accountant, and what it calls when its tables grow."""
+    """Compile the accountant, and what it calls when its tables grow or shrink."""
     from nvgre_inspect.engine.ledger import LedgerAccountant
-    from nvgre_inspect.kernels.ledger import LIVE
+    from nvgre_inspect.kernels.ledger import LIVE, META
+    from nvgre_inspect.model.state import PLACEMENT
 
     accountant = LedgerAccountant()
     accountant.account(_nothing(), np.zeros(0, dtype=RECORD))
@@ -75,6 +76,8 @@ def main() -> None:
     hashes, index = np.zeros(0, dtype=np.uint32), np.full(4, -1, dtype=np.int32)
     lookup.rehash(hashes, 0, index)
     lookup.rehash_flows(hashes, np.zeros(0, dtype=LIVE).view(np.recarray), 0, index)
+    meta, placements = (np.zeros(1, dtype=kind).view(np.recarray) for kind in (META, PLACEMENT))
+    lookup.rehash_placements(meta, placements, hashes, 0, index)
 
 
 if __name__ == "__main__":

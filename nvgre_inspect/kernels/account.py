@@ -2,7 +2,7 @@
 
 One frame in hand is either the next of the batch or one that waited for its first fragment (the queue goes first).
 A frame is only taken while every table has room for all that it could need; else the kernel returns and the engine
-grows the tables.
+evicts flows or endpoints, or grows the tables.
 """
 
 from numpy import int64
@@ -32,7 +32,9 @@ def has_room(m):
     frames = m.n_waiting + 2
     rows = frames * ROWS_PER_FRAME
     return (
-        m.n_stacks + rows <= m.room_stacks
+        m.n_flows < m.full_flows
+        and m.n_endpoints < m.full_endpoints
+        and m.n_stacks + rows <= m.room_stacks
         and m.n_addresses + rows <= m.room_addresses
         and m.n_paths + rows <= m.room_paths
         and m.n_tunnels + rows <= m.room_tunnels
@@ -46,9 +48,16 @@ def has_room(m):
     )
 
 
+@inner
+def note_flow(m, frame_flow, frame, flow):
+    """Remember the flow of a frame, if it is kept: one that waited long may be gone."""
+    if frame >= m.first_kept:
+        frame_flow[frame - m.first_kept] = flow
+
+
 @jit
 def account(ledger, buffer, offset, records, start, first_frame, finish, chosen, key, words, of):
-    """Account the frames from `start` on; the number of the next one to take (fewer than there are: grow the tables).
+    """Account the frames from `start` on. Returns the number of the next one; fewer than there are: make room first.
 
     `records`: RECORD[n], `offset`: of their frames in `buffer`, `first_frame`: number of the first, from 0.
     `finish`: give up what waits when there is no frame left. Scratch: `chosen`: int64[MAX_LAYERS], `key`:
@@ -152,7 +161,7 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
             prepared = False
             i += 1
             if action == G.WAIT:
-                frame_flow[frame] = -1
+                note_flow(m, frame_flow, frame, int64(-1))
                 continue
             if action == G.CONTINUE:
                 mode = m.of_mode
@@ -171,7 +180,7 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
 
         # --- a later fragment of a packet of the underlay --------------------------------------------------------
         if mode == G.MERGED:
-            frame_flow[frame] = q.flow
+            note_flow(m, frame_flow, frame, int64(q.flow))
             if q.flow < 0:
                 m.lost_flows += 1
             else:
@@ -264,7 +273,7 @@ def account(ledger, buffer, offset, records, start, first_frame, finish, chosen,
                     flow_index[place] = flow
                     flow_hash[flow] = h
                     S.new_flow(flows[flow], live[flow], r, stack, full_stack, tunnel)
-        frame_flow[frame] = flow
+        note_flow(m, frame_flow, frame, flow)
         placement = int64(-1)
         line = int64(-1)
         resent = 0

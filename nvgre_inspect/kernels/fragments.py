@@ -159,6 +159,9 @@ def forget(m, sets, buckets, row):
     s.chain = m.free_set
     m.free_set = row
     m.n_sets -= 1
+    # Only sets that are there hold on to a flow.
+    s.flow = -1
+    s.placement = -1
     # The frame in hand may have opened it, even twice: both of its fragmented headers can have the same key.
     if row == m.set_f:
         m.set_f = -1

@@ -125,6 +125,11 @@ META = np.dtype(
         ("gaps_per_direction", "i8"),
         ("max_sets", "i8"),
         ("max_waiting", "i8"),
+        # with this many rows the kernel takes no further frame: some are to be evicted first
+        ("full_flows", "i8"),
+        ("full_endpoints", "i8"),
+        # the first frame (from 0) of `frame_flow`
+        ("first_kept", "i8"),
         # rows that there is room for; a table at its cap has room for ever
         ("room_stacks", "i8"),
         ("room_addresses", "i8"),
@@ -223,5 +228,5 @@ class Ledger(NamedTuple):
     buckets: Any
     waiting: Any
     waiting_records: Any
-    frame_flow: Any
+    frame_flow: Any  # int32 per frame from `first_kept` on
     last_ns: Any  # int64 per interface

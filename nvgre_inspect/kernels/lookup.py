@@ -40,6 +40,21 @@ def rehash_flows(hashes, live, n, index):
         index[at] = row
 
 
+@jit
+def rehash_placements(meta, placements, hashes, n, index):
+    """The same for placements, of which the hashes are computed anew: their flows have moved to other rows."""
+    m = meta[0]
+    mask = len(index) - 1
+    for row in range(n):
+        p = placements[row]
+        h = placement_hash(m, int64(p.flow), int64(p.side), int64(p.tunnel), int64(p.pa_src), p.flow_id, int64(p.path))
+        hashes[row] = h
+        at = h & mask
+        while index[at] >= 0:
+            at = at + 1 & mask
+        index[at] = row
+
+
 # --- stacks ------------------------------------------------------------------------------------------------------
 
 
@@ -319,10 +334,16 @@ def _same_words(a, b):
 
 
 @inner
+def placement_hash(m, flow, side, tunnel, pa_src, flow_id, path):
+    """Hash of a placement: tunnel and source say what the destination is."""
+    h = mix(mix(mix(mix(m.seed, flow), tunnel + 1), pa_src + 1), side)
+    return hashed(mix(mix_wide(h, flow_id), path + 1))
+
+
+@inner
 def find_placement(m, placements, hashes, index, flow, side, tunnel, pa_src, pa_dst, flow_id, path, make):
     """The row of a placement; -2: there is none and `make` is false."""
-    h = mix(mix(mix(mix(m.seed, flow), tunnel + 1), pa_src + 1), side)
-    h = hashed(mix(mix_wide(h, flow_id), path + 1))
+    h = placement_hash(m, flow, side, tunnel, pa_src, flow_id, path)
     mask = len(index) - 1
     at = h & mask
     while index[at] >= 0:

@@ -167,8 +167,8 @@ EVICTED = np.dtype(
 class State:
     """All that accounting knows. Arrays are exactly as long as there are rows; they are not written to later.
 
-    Where flows are evicted (`AccountOptions.evict`) rows move up, and `flow_number` says which flow a row is. Where only
-    the newest frames are kept (`max_packets`), the arrays per frame are theirs.
+    Where flows are evicted (`AccountOptions.evict`) rows move up, and `flow_number` says which flow a row is. Where
+    only the newest frames are kept (`max_packets`), the arrays per frame are theirs.
     """
 
     stacks: npt.NDArray[np.void]
@@ -229,7 +229,8 @@ class State:
         """The numbers of the flows in these rows; -1 where the row is -1."""
         if self.flow_number is None:
             return np.where(rows < 0, -1, rows.astype(np.int64) + 1)
-        return np.append(self.flow_number, -1)[rows]
+        numbers: npt.NDArray[np.int64] = np.append(self.flow_number, -1)[rows]
+        return numbers
 
 
 BIN_FIELDS = ("packets", "bytes", "wire_bytes", "retransmissions")

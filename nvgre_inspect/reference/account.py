@@ -20,6 +20,7 @@ from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.state import State
 from nvgre_inspect.reference import rows
+from nvgre_inspect.reference.eviction import Eviction, evict_endpoints
 from nvgre_inspect.reference.fragments import FragmentSet, FragmentSets
 from nvgre_inspect.reference.frame import Fragment, FrameRecord, frame_records
 from nvgre_inspect.reference.ledger import Ledger, Outcome
@@ -29,8 +30,13 @@ class Accountant:
     """Takes batches of records in the order of frames; hands out the State at any time."""
 
     def __init__(self, options: AccountOptions) -> None:
+        """There is no word of flows that leave (`AccountOptions.evict`) but their totals."""
+        self._options = options
         self._ledger = Ledger(options)
+        self._eviction = Eviction()
         self._fragments: FragmentSets[Outcome] = FragmentSets(options)
+        #: Frames that are not in the arrays of frames any more.
+        self._gone = 0
         #: Time of the last frame, by interface.
         self._last_ts: dict[int, int] = {}
         self._frame_flow = array("i")
@@ -40,11 +46,28 @@ class Accountant:
         """Accounts a batch; `records` (RECORD) has one row per frame of it, else ValueError."""
         if len(batch) != len(records):
             raise ValueError(f"{len(batch)} frames with {len(records)} records")
-        first_number = len(self._frame_flow) + 1
+        first_number = self._gone + len(self._frame_flow) + 1
         self._frame_flow.extend([-1] * len(records))
         self._frame_position.frombytes(batch.position.astype(np.int64).tobytes())
         for frame in frame_records(batch, records, first_number):
+            self._make_room()
             self._account_frame(frame)
+        self._keep_newest()
+
+    def _make_room(self) -> None:
+        """Before a frame: where there are as many flows or endpoints as may be, those idle longest leave."""
+        ledger, options = self._ledger, self._options
+        if options.evict and len(ledger.flows.rows) >= options.max_flows:
+            moved = self._eviction.evict_flows(ledger, options.max_flows, self._fragments.firsts())
+            self._frame_flow = array("i", (moved.get(flow, -1) for flow in self._frame_flow))
+        if options.evict and len(ledger.endpoints.rows) >= options.max_endpoints:
+            evict_endpoints(ledger, options.max_endpoints)
+
+    def _keep_newest(self) -> None:
+        over = len(self._frame_flow) - (self._options.max_packets or len(self._frame_flow))
+        if over > 0:
+            del self._frame_flow[:over], self._frame_position[:over]
+            self._gone += over
 
     def finish(self) -> None:
         """The end of the input: fragments that still wait are accounted alone."""
@@ -54,6 +77,7 @@ class Accountant:
     def state(self) -> State:
         """What is known so far; gaps that are open count as lost. Later frames do not change it."""
         ledger = self._ledger
+        numbers = self._eviction.numbers(len(ledger.flows.rows))
         return State(
             stacks=rows.to_array([rows.stack_values(row) for row in ledger.stacks.rows], model.STACK),
             addresses=rows.to_array([rows.address_values(row) for row in ledger.addresses.rows], model.ADDRESS),
@@ -71,7 +95,16 @@ class Accountant:
             frame_flow=np.array(self._frame_flow, dtype=np.int32),
             frame_position=np.array(self._frame_position, dtype=np.int64),
             overflow=dict(ledger.overflow),
+            frame_number=self._frame_numbers(),
+            frames_gone=None if self._options.max_packets is None else self._gone,
+            flow_number=None if numbers is None else np.array(numbers, dtype=np.int64),
+            evicted=rows.to_array([row.values() for row in self._eviction.totals.values()], model.EVICTED),
         )
+
+    def _frame_numbers(self) -> np.ndarray | None:
+        if not self._gone:
+            return None
+        return np.arange(self._gone + 1, self._gone + len(self._frame_flow) + 1, dtype=np.int64)
 
     def _account_frame(self, frame: FrameRecord) -> None:
         """Steps 1 and 2."""
@@ -97,7 +130,8 @@ class Accountant:
             self._enter_alone(frame)
 
     def _keep(self, frame: FrameRecord, outcome: Outcome) -> Outcome:
-        self._frame_flow[frame.number - 1] = outcome.flow
+        if frame.number > self._gone:
+            self._frame_flow[frame.number - 1 - self._gone] = outcome.flow
         return outcome
 
     # --- fragments -------------------------------------------------------------------------------------------------

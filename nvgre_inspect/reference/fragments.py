@@ -72,6 +72,10 @@ class FragmentSets(Generic[T]):
         taken, self._given_up = self._given_up, []
         return taken
 
+    def firsts(self) -> list[T]:
+        """What was found for the first fragments of packets of which further ones are expected."""
+        return [known.first for known in self._sets.values() if known.first is not None]
+
     def open_first(self, key: Hashable, now_ns: int) -> FragmentSet[T]:
         """The set of a first fragment. One that has a first already is another packet's, and forgotten."""
         known = self._known(key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from dissectors import anomalies, encaps
 from dissectors.offsets import IPPROTO_ICMP, IPPROTO_ICMPV6
@@ -16,9 +16,9 @@ from nvgre_inspect.model.account_options import AccountOptions
 from nvgre_inspect.reference import tcp
 from nvgre_inspect.reference.frame import NO_ADDRESS, FrameRecord, Layers, Path, key_stack
 from nvgre_inspect.reference.rows import AnomalyRow, Endpoint, Flow, Placement, Times, Tunnel
+from nvgre_inspect.reference.table import Row, Table
 from nvgre_inspect.reference.timeline import Timeline
 
-Row = TypeVar("Row")
 Item = TypeVar("Item")
 
 
@@ -43,45 +43,20 @@ class Outcome:
     full: set[str] = field(default_factory=set)
 
 
-class Table(Generic[Row]):
-    """Rows in the order in which they were first needed, found by key, at most `cap` of them."""
-
-    def __init__(self, name: str, cap: int) -> None:
-        self.name = name
-        self.rows: list[Row] = []
-        self._cap = cap
-        self._numbers: dict[Hashable, int] = {}
-
-    def find(self, key: Hashable) -> int:
-        """Number of the newest row of this key, -1 if there is none."""
-        return self._numbers.get(key, -1)
-
-    def find_or_add(self, key: Hashable, make: Callable[[], Row]) -> int:
-        """Number of the newest row of this key, made if needed; -1 if there is no room."""
-        number = self.find(key)
-        return number if number >= 0 else self.add(key, make)
-
-    def add(self, key: Hashable, make: Callable[[], Row]) -> int:
-        """Number of a new row, which from now on is the one of its key; -1 if there is no room."""
-        if len(self.rows) >= self._cap:
-            return -1
-        self._numbers[key] = len(self.rows)
-        self.rows.append(make())
-        return len(self.rows) - 1
-
-
 class Ledger:
     """Tables, counters and timeline. Each `enter…` method takes one frame; those of packets say where it went."""
 
     def __init__(self, options: AccountOptions) -> None:
         self._options = options
+        # One frame can set free all that wait, and each may bring a row, before anything is evicted.
+        over = options.pending_fragments + 2 if options.evict else 0
         self.stacks: Table[Layers] = Table("stacks", options.max_stacks)
         self.addresses: Table[tuple[int, bytes]] = Table("addresses", options.max_addresses)
         self.paths: Table[Path] = Table("paths", options.max_paths)
-        self.flows: Table[Flow] = Table("flows", options.max_flows)
+        self.flows: Table[Flow] = Table("flows", options.max_flows + over)
         self.placements: Table[Placement] = Table("placements", options.max_placements)
         self.tunnels: Table[Tunnel] = Table("tunnels", options.max_tunnels)
-        self.endpoints: Table[Endpoint] = Table("endpoints", options.max_endpoints)
+        self.endpoints: Table[Endpoint] = Table("endpoints", options.max_endpoints + over)
         self.series: Table[tuple[int, int, int]] = Table("series", options.max_series)
         #: By (code, tunnel). Every code in every tunnel at most, so it needs no cap of its own.
         self.anomalies: dict[tuple[int, int], AnomalyRow] = {}

@@ -304,6 +304,53 @@ class AnomalyRow:
         )
 
 
+@dataclass(slots=True)
+class Evicted:
+    """What the flows of one tenant that were evicted had counted."""
+
+    encap: int
+    vsid: int
+    tunnel: int
+    times: Times
+    flows: int = 0
+    packets: int = 0
+    bytes: int = 0
+    wire_bytes: int = 0
+    data_segments: int = 0
+    retransmissions: int = 0
+    anomalies: int = 0
+
+    def add(self, flow: Flow) -> None:
+        """One flow more."""
+        self.flows += 1
+        self.anomalies |= flow.anomalies
+        self.times.see(flow.times.first_ns)
+        self.times.see(flow.times.last_ns)
+        for side in flow.sides:
+            self.packets += side.packets
+            self.bytes += side.bytes
+            self.wire_bytes += side.wire_bytes
+            self.data_segments += side.data_segments
+            self.retransmissions += side.retransmissions
+
+    def values(self) -> tuple[Any, ...]:
+        """In the order of EVICTED."""
+        return (
+            self.encap,
+            self.vsid,
+            self.tunnel,
+            self.flows,
+            self.packets,
+            self.bytes,
+            self.wire_bytes,
+            self.data_segments,
+            self.retransmissions,
+            self.anomalies,
+            self.times.first_ns,
+            self.times.last_ns,
+        )
+
+
 def stack_values(layers: Layers) -> tuple[Any, ...]:
     """A row of STACK."""
     kinds, ids = [kind for kind, _ in layers], [id_ for _, id_ in layers]

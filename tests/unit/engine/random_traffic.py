@@ -116,5 +116,16 @@ def random_caps(rnd: random.Random) -> AccountOptions:
             AccountOptions(max_flows=rnd.randint(1, 4), max_placements=rnd.randint(1, 4), max_paths=1),
             AccountOptions(max_tunnels=1, max_endpoints=2, max_series=rnd.randint(1, 2)),
             AccountOptions(max_flows=2, fragment_sets=2, idle_timeout_ns=0),
+            AccountOptions(evict=True, max_flows=rnd.randint(1, 6), max_endpoints=rnd.randint(1, 6)),
+            AccountOptions(
+                evict=True,
+                max_flows=rnd.randint(1, 3),
+                max_endpoints=3,
+                max_packets=rnd.randint(1, 20),
+                fragment_sets=rnd.randint(1, 4),
+                pending_fragments=rnd.randint(1, 4),
+                placements_per_flow=2,
+                gaps_per_direction=2,
+            ),
         ]
     )
