@@ -108,7 +108,20 @@ def _change(arguments: argparse.Namespace) -> int:
                 f"here Wireshark loads Lua scripts of its users from ~/.local/lib/wireshark/plugins: start it with -X "
                 f"lua_script:{script}, or put a link there"
             )
+        elif problem := _not_loaded(arguments):
+            analysis.say(f"but {problem}")
     return DONE
+
+
+def _not_loaded(arguments: argparse.Namespace) -> str:
+    """Why what was installed will not work; empty: it does, or there is no tshark that could be asked."""
+    from nvgre_inspect.wireshark.scripts import refused
+    from nvgre_inspect.wireshark.tshark import TsharkError, installed
+
+    try:
+        return refused(installed(analysis.configuration(arguments).tshark.path))
+    except TsharkError:
+        return ""
 
 
 def _folders(arguments: argparse.Namespace) -> Folders:

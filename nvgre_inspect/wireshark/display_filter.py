@@ -18,7 +18,7 @@ from nvgre_inspect.wireshark.tshark import Running, TsharkError, find
 from nvgre_inspect.wireshark.versions import FILTER_NOT_TAKEN
 
 #: A pcap file without packets (Ethernet).
-_EMPTY = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+EMPTY = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 _CARET = re.compile(r"\s*\^~*\s*")
 _QUOTED = re.compile(r'"([^"]+)"')
 _CHECK_S = 30.0
@@ -33,7 +33,7 @@ def check(text: str, settings: Settings) -> None:
     tshark = find(path=settings.path)
     with environment(settings) as surroundings:
         empty = Path(surroundings["HOME"]) / "empty.pcap"
-        empty.write_bytes(_EMPTY)
+        empty.write_bytes(EMPTY)
         command = [tshark, "-n", "-r", str(empty), "-Y", text]
         with Running(command, environment=surroundings, total_s=_CHECK_S, secrets=settings.options) as running:
             for _ in running.chunks():

@@ -42,6 +42,12 @@ NVGRE = ("nvgre.vsid", "nvgre.flowid", "nvgre.tunnel", "nvgre.color", "nvgre.ver
 KEYS = ("auto", "nvgre", "key32")
 
 
+@pytest.fixture(autouse=True)
+def scripts_are_run() -> None:
+    if reason := tshark.scripts_refused():
+        pytest.skip(reason)
+
+
 def with_script(path: Path, names: Sequence[str], *options: str) -> list[Row]:
     """What tshark says with the script loaded. An error of Lua's fails the test."""
     with neutral() as environment:

@@ -25,6 +25,8 @@ STATUS = (
 )
 CHECKED = tuple(part for name in ("ip", "tcp", "udp") for part in ("-o", f"{name}.check_checksum:TRUE"))
 BAD = "0"
+#: What tshark 3.4 takes made-up payload for, by port numbers, and finds it malformed.
+GUESSED = ("kip", "x11")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -56,7 +58,7 @@ def test_checksums_are_right_and_nothing_is_malformed(path: Path) -> None:
         if fragment or re.search("icmp(v6)?:ip", row["frame.protocols"][0]):
             continue  # what comes in parts, or is quoted in part, cannot be summed up
         assert not any(BAD in row[name] for name in STATUS), row
-        assert not row["_ws.malformed"], row
+        assert not row["_ws.malformed"] or row["frame.protocols"][0].endswith(GUESSED), row
 
 
 @pytest.mark.interop

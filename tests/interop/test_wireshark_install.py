@@ -20,6 +20,12 @@ pytestmark = [
 
 
 @pytest.fixture
+def plugins_are_loaded() -> None:
+    if reason := tshark.plugins_refused():
+        pytest.skip(reason)
+
+
+@pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user without any settings."""
     for name in ("WIRESHARK_CONFIG_DIR", "XDG_CONFIG_HOME", "NVGRE_INSPECT_CONFIG"):
@@ -32,6 +38,7 @@ def ask(*words: str) -> Outcome:
     return run([find(), "-n", *words], environment=dict(os.environ))
 
 
+@pytest.mark.usefixtures("plugins_are_loaded")
 def test_the_fields_are_there_until_they_are_uninstalled(home: Path, samples: Path) -> None:
     question = (
         "-r",
@@ -51,6 +58,7 @@ def test_the_fields_are_there_until_they_are_uninstalled(home: Path, samples: Pa
     assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.usefixtures("plugins_are_loaded")
 def test_the_profile_has_columns_and_a_colour_for_each_tenant(home: Path, samples: Path) -> None:
     assert main(["wireshark", "install", "-q"]) == 0
     listing = ask("-C", "nvgre", "-r", str(samples / "overlapping-tenants.pcap"), "-c", "2")
@@ -67,7 +75,14 @@ def test_the_profile_has_columns_and_a_colour_for_each_tenant(home: Path, sample
     assert rules["5002"] == "RFC 7637 not kept"
 
 
+def test_who_installs_is_told_whether_it_is_loaded(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["wireshark", "install"]) == 0
+    assert ("Lua scripts" in capsys.readouterr().err) == bool(tshark.plugins_refused())
+
+
 def test_the_script_works_from_where_it_is(samples: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if reason := tshark.scripts_refused():
+        pytest.skip(reason)
     assert main(["wireshark", "path"]) == 0
     path = capsys.readouterr().out.strip()
     rows = ask("-X", f"lua_script:{path}", "-r", str(samples / "vlan.pcap"), "-Y", "nvgre.inner_vlan")

@@ -24,8 +24,10 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from nvgre_inspect.wireshark import scripts
+from nvgre_inspect.wireshark.profile import SCRIPT, script_path
 from nvgre_inspect.wireshark.rows import STATELESS, Reader, Row, command
-from nvgre_inspect.wireshark.tshark import Outcome, TsharkError, find, neutral_in, run
+from nvgre_inspect.wireshark.tshark import Outcome, TsharkError, find, installed, neutral, neutral_in, run
 
 __all__ = ["STATELESS", "Row", "TsharkError"]
 
@@ -75,6 +77,23 @@ def missing() -> str:
 
 
 needs_tshark = pytest.mark.skipif(bool(missing()), reason=missing())
+
+
+@cache
+def scripts_refused() -> str:
+    """Why this tshark runs no Lua script that it is told to; empty: it does."""
+    with neutral() as environment:
+        return scripts.refused(installed(), ["-X", f"lua_script:{script_path()}"], environment)
+
+
+@cache
+def plugins_refused() -> str:
+    """Why this tshark runs no Lua script of its user's folder; empty: it does."""
+    with neutral() as environment:
+        plugins = Path(environment["HOME"]) / ".local" / "lib" / "wireshark" / "plugins"
+        plugins.mkdir(parents=True)
+        (plugins / SCRIPT).write_bytes(script_path().read_bytes())
+        return scripts.refused(installed(), environment=environment)
 
 
 @cache
