@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from nvgre_inspect.flows.packet_pages import PacketPages
     from nvgre_inspect.flows.rates import History
     from nvgre_inspect.model.source import Frame, InterfaceInfo
+    from nvgre_inspect.model.state import State
     from nvgre_inspect.wireshark.select import Pick
     from nvgre_inspect.wireshark.settings import Settings
 
@@ -135,8 +136,16 @@ def open_session(
 class Session:
     """Open captures and what is known of them. A context manager; see `open_session`."""
 
-    def __init__(self, source: Callable[[], Input], options: SessionOptions, progress: Report | None = None) -> None:
-        """`source` opens the input, once everything else that was asked for was found to make sense."""
+    def __init__(
+        self,
+        source: Callable[[], Input],
+        options: SessionOptions,
+        progress: Report | None = None,
+        on_evict: Callable[[Snapshot], None] | None = None,
+    ) -> None:
+        """`source` opens the input, once everything else that was asked for was found to make sense. `on_evict` is
+        given the flows that leave, in the thread that reads (`SessionOptions.max_flows`).
+        """
         self.options = options
         self._progress = progress
         self._decode_options = _decode_options(options, self._dispatch_tables())
@@ -153,6 +162,7 @@ class Session:
             which=_which(options.engine),
             choose=self._choose if options.chooses else None,
             keep=self._captures.keep,
+            on_evict=None if on_evict is None else lambda state: on_evict(self._seen(state)),
             on_compile=lambda: self._report("compiling"),
             # Compressed files hold more than that, and files of which only the first frames are wanted less.
             expected_bytes=None if options.count is not None else self._captures.total_bytes,
@@ -295,14 +305,15 @@ class Session:
     def snapshot(self) -> Snapshot:
         """The tables as of now. The same object until more was read."""
         if self._snapshot is None:
-            from nvgre_inspect.flows.tables import snapshot
-
-            self._snapshot = snapshot(
-                self._engine.state(), self._captures.interfaces, self.options.names, self._decode_options
-            )
+            self._snapshot = self._seen(self._engine.state())
             if self.is_live:
                 self._snapshot = self._history.look(self._snapshot, time.monotonic())
         return self._snapshot
+
+    def _seen(self, state: State) -> Snapshot:
+        from nvgre_inspect.flows.tables import snapshot
+
+        return snapshot(state, self._captures.interfaces, self.options.names, self._decode_options)
 
     def table(self, name: str) -> pd.DataFrame:
         """A table by name; reads to the end first if nothing was read yet."""

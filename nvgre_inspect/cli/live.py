@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,14 @@ from nvgre_inspect.cli import analysis, live_input
 from nvgre_inspect.cli.arguments import Parser, add_decoding, add_time, add_words, nonempty, positive
 from nvgre_inspect.cli.errors import DAMAGED, DONE, USAGE, CommandError
 from nvgre_inspect.config import THEME_CHOICES
+from nvgre_inspect.model.columns import FLOWS
 
 if TYPE_CHECKING:
     from nvgre_inspect.capture.live.captures import LiveCaptures
     from nvgre_inspect.config import Config
-    from nvgre_inspect.session import SessionOptions
+    from nvgre_inspect.model.snapshot import Snapshot
+    from nvgre_inspect.reports.flow_log import FlowLog
+    from nvgre_inspect.session import Session, SessionOptions
 
 DESCRIPTION = """\
 Follow traffic on an interface, per tenant: tenants, tunnels, flows and packets while they happen, in the
@@ -176,6 +180,7 @@ def _interval(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check everything, open, give up rights, capture."""
+    from nvgre_inspect.session import Session
     from nvgre_inspect.tui import terminal
 
     sources = live_input.sources(arguments)
@@ -186,15 +191,31 @@ def run(arguments: argparse.Namespace) -> int:
             "nvgre-inspect live: no terminal to draw on: --headless prints a table per interval instead", USAGE
         )
     options = live_input.session_options(arguments, settings)
-    with analysis.explained(), live_input.opened(arguments, options) as captures:
+    with (
+        analysis.explained(),
+        live_input.flow_log(arguments) as log,
+        live_input.opened(arguments, options) as captures,
+    ):
         if headless:
             from nvgre_inspect.cli.headless import Headless
-            from nvgre_inspect.session import Session
 
-            with Session(lambda: captures, options) as session:
+            with Session(lambda: captures, options, on_evict=logged(log)) as session:
                 code = Headless(arguments, settings, captures, session).run()
-            return conclude(captures, quiet=arguments.quiet) or code
-        return _show(captures, sources, options, arguments, settings)
+                log_rest(log, session)
+        else:
+            code = _show(captures, sources, options, arguments, settings, log)
+        return conclude(captures, quiet=arguments.quiet) or code
+
+
+def logged(log: FlowLog | None) -> Callable[[Snapshot], None] | None:
+    """What is done with flows that leave."""
+    return None if log is None else lambda leaving: log.write(leaving.flows)
+
+
+def log_rest(log: FlowLog | None, session: Session) -> None:
+    """The flows that never left."""
+    if log is not None and session.is_counted:
+        log.write(session.snapshot().flows[FLOWS.names])
 
 
 def _show(
@@ -203,7 +224,9 @@ def _show(
     options: SessionOptions,
     arguments: argparse.Namespace,
     settings: Config,
+    log: FlowLog | None,
 ) -> int:
+    from nvgre_inspect.session import Session
     from nvgre_inspect.tui import run_live
 
     time = arguments.time or settings.options.time
@@ -213,10 +236,15 @@ def _show(
         options=replace(settings.options, time=time),
         tui=replace(settings.tui, theme=theme, mouse=settings.tui.mouse and not arguments.no_mouse),
     )
-    app = run_live(captures, sources, options, settings)
+    app = run_live(
+        lambda report: Session(lambda: captures, options, report, logged(log)),
+        sources,
+        settings,
+        at_end=lambda session: log_rest(log, session),
+    )
     if app.outcome is not None and app.outcome.error is not None:
         raise app.outcome.error
-    return conclude(captures, quiet=arguments.quiet) if not app.return_code else app.return_code
+    return app.return_code or DONE
 
 
 def conclude(captures: LiveCaptures, *, quiet: bool) -> int:

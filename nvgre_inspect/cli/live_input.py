@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nvgre_inspect.capture.live.captures import LiveCaptures, Sink
     from nvgre_inspect.capture.live.source import LiveSource
     from nvgre_inspect.config import Config
+    from nvgre_inspect.reports.flow_log import FlowLog
     from nvgre_inspect.session import SessionOptions
 
 #: Bytes of frames that are kept on disk at most, however many packets they are.
@@ -57,6 +58,25 @@ def session_options(arguments: argparse.Namespace, settings: Config) -> SessionO
         max_flows=arguments.max_flows,
         max_packets=arguments.max_packets,
     )
+
+
+@contextmanager
+def flow_log(arguments: argparse.Namespace) -> Iterator[FlowLog | None]:
+    """What -o asks for; there as a whole when the block ends."""
+    if arguments.output is None:
+        yield None
+        return
+    from nvgre_inspect.reports.flow_log import FlowLog
+
+    if arguments.output == "-":
+        _fail("-o writes flows to a file; what --headless prints goes to standard output already")
+    log = FlowLog(arguments.output, force=arguments.force)
+    try:
+        yield log
+    finally:
+        log.close()
+        for sentence in log.notes:
+            analysis.say(sentence)
 
 
 @contextmanager

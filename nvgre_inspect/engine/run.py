@@ -108,18 +108,21 @@ class Engine:
         expected_bytes: int | None = None,
         meanwhile: Callable[[], None] | None = None,
         keep: Keep | None = None,
+        on_evict: Callable[[State], None] | None = None,
     ) -> None:
         """`choose` narrows what is counted; `on_compile` is called before a first compilation (15 s).
 
         `expected_bytes`: how much input there is at least, where that is known beforehand. `meanwhile` is called in a
         thread of its own as soon as `process` leaves a core free. `keep`: the input is live, see `capture.input.Input`:
-        its frames are numbered as they were chosen, decoded and accounted in one thread, and by the kernels.
+        its frames are numbered as they were chosen, decoded and accounted in one thread, and by the kernels. `on_evict`
+        is told of flows that leave (`AccountOptions.evict`).
         """
         self._decode_options = decode or DecodeOptions()
         self._account_options = account or AccountOptions()
         self._which = which if keep is None or which != "auto" else "kernels"
         self._choose = choose
         self._keep = keep
+        self._on_evict = on_evict
         self._on_compile = on_compile
         self._expected_bytes = expected_bytes or 0
         self._meanwhile = meanwhile
@@ -186,7 +189,7 @@ class Engine:
                 compile_all()
             from nvgre_inspect.engine.ledger import LedgerAccountant
 
-            self._accountant = LedgerAccountant(self._account_options)
+            self._accountant = LedgerAccountant(self._account_options, self._on_evict)
             decoded = self._decoded(batches, self.decoder())
             if self._keep is None:
                 decoded = _ahead(decoded)

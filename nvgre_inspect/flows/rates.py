@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Rates are those of at least this many seconds: less jumps about.
 _LEAST_SECONDS = 1.0
 #: Looks that are remembered, for sparklines: one a second.
-LOOKS = 24
+LOOKS = 16
 
 _Sums = npt.NDArray[np.int64]
 
@@ -148,13 +148,18 @@ class LiveSnapshot(Snapshot):
         return rows.assign(packets_per_s=more.packets / more.seconds, bits_per_s=8.0 * more.wire_bytes / more.seconds)
 
     def recent(self, table: str, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """float64 [rows, looks - 1]: bits a second between one remembered look and the next, the oldest first."""
+        """float64 [rows, LOOKS]: bits a second between one remembered look and the next, the oldest first; 0 before
+        capturing began.
+        """
         keys = keys_of(table, rows)
         looks = [*self._looks, *([self._now] if self._now is not self._looks[-1] else [])]
         sums = np.stack([look.sums(table, keys)[:, 1] for look in looks], axis=1)
         seconds = np.maximum(np.diff([look.at_s for look in looks]), 1e-9)
-        bits: npt.NDArray[np.float64] = 8.0 * np.maximum(np.diff(sums, axis=1), 0) / seconds
-        return bits
+        bits = 8.0 * np.maximum(np.diff(sums, axis=1), 0) / seconds
+        recent = np.zeros((len(keys), LOOKS))
+        if bits.shape[1]:
+            recent[:, -bits.shape[1] :] = bits[:, -LOOKS:]
+        return recent
 
 
 def _built(view: Snapshot, name: str) -> pd.DataFrame:

@@ -9,11 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nvgre_inspect.capture.live.captures import LiveCaptures
     from nvgre_inspect.config import Config
     from nvgre_inspect.model.snapshot import Snapshot
     from nvgre_inspect.session import Progress, Session, SessionOptions
     from nvgre_inspect.tui.app import InspectApp
+
+    #: Makes the session, which reports its progress there.
+    Opened = Callable[[Callable[[Progress], None]], Session]
 
 #: How long the thread that reads is waited for at the end; a silent pipe may hold it for ever.
 _PATIENCE_SECONDS = 1.0
@@ -38,21 +40,23 @@ def run_app(files: Sequence[str], options: SessionOptions, settings: Config) -> 
         files,
         settings,
         partial(first_look, files, options),
+        at_end=lambda session: None,
     )
 
 
-def run_live(captures: LiveCaptures, sources: Sequence[str], options: SessionOptions, settings: Config) -> InspectApp:
-    """As `run_app`, over live captures; `sources` are the interfaces, or what else the user named."""
-    from nvgre_inspect.session import Session
-
-    return _run(lambda report: Session(lambda: captures, options, report), sources, settings, lambda: None)
+def run_live(opened: Opened, sources: Sequence[str], settings: Config, at_end: Callable[[Session], None]) -> InspectApp:
+    """As `run_app`, over a live session; `sources` are its interfaces, or what else the user named. `at_end` is called
+    with the session before it is closed.
+    """
+    return _run(opened, sources, settings, lambda: None, at_end)
 
 
 def _run(
-    opened: Callable[[Callable[[Progress], None]], Session],
+    opened: Opened,
     sources: Sequence[str],
     settings: Config,
     first_look: Callable[[], Snapshot | None],
+    at_end: Callable[[Session], None],
 ) -> InspectApp:
     from nvgre_inspect.tui import terminal
     from nvgre_inspect.tui.loading import Loader
@@ -78,5 +82,6 @@ def _run(
         loader.cancel()
         # What hangs in a silent pipe ends with the process, and its temporary file with it.
         if loader.wait(_PATIENCE_SECONDS):
+            at_end(session)
             session.close()
     return app
