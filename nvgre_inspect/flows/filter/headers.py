@@ -375,7 +375,7 @@ class Headers:
         short = short[big_endian(self.buffer, payload[short], 6) == _SNAP]
         kind[short] = big_endian(self.buffer, payload[short] + 6, 2)
         payload[short] += offsets.SNAP_LEN
-        arp = replace(rows, start=payload).take(kind == offsets.ETHERTYPE_ARP).holding(1)
+        arp = replace(rows, start=payload).take(kind == offsets.ETHERTYPE_ARP).holding(offsets.ARP_SHA)
         # ARP ends a stack: it is the innermost packet, and the outermost where no IP header came before.
         first = self.n_ip[arp.frame] == 0
         return _concatenate(tags), replace(arp, outer=first, inner=np.ones(len(first), dtype=bool))
