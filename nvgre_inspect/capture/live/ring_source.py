@@ -1,0 +1,253 @@
+"""RingSource: live frames of Linux, from one ring for each interface, in order of time.
+
+A ring hands its frames over when a block is full or some time is over. So where there are several, a frame is passed on
+when the other interfaces have handed over what is earlier, or have had the time to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from dissectors import offsets
+from nvgre_inspect.capture.live import bpf, rtnetlink
+from nvgre_inspect.capture.live.device import Device, find_interface, linktype_of
+from nvgre_inspect.capture.live.options import ADAPTER, LiveOptions, checked_interfaces
+from nvgre_inspect.capture.live.packet_socket import PacketSocket, wait_for
+from nvgre_inspect.capture.live.ring import BLOCK_BYTES, Chunk, Ring, RingMemory
+from nvgre_inspect.capture.live.rtnetlink import Link
+from nvgre_inspect.capture.reader import select
+from nvgre_inspect.capture.walked import BATCH_FRAMES, Int64
+from nvgre_inspect.kernels import ring as kernel
+from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.source import InterfaceInfo
+
+#: After this time without a frame an empty batch comes.
+_TICK_SECONDS: Final = 0.1
+#: And after this one it is seen whether capturing is to stop.
+_LOOK_SECONDS: Final = 0.05
+#: Until a block that is not full is handed over: alone, with other interfaces to be merged with, in a hurry.
+_BLOCK_MS, _MERGED_BLOCK_MS, _IMMEDIATE_BLOCK_MS = 50, 20, 10
+#: The kernel's timer may be that late.
+_SLACK_SECONDS: Final = 0.02
+_NO_LIMIT: Final = 1 << 62
+_NO_FRAMES: Final = np.empty(0, np.int64)
+
+
+class RingSource:
+    """See `LiveSource`."""
+
+    def __init__(self, options: LiveOptions) -> None:
+        """See `open_live`."""
+        self.interfaces: list[InterfaceInfo] = []
+        self.notes: list[str] = []
+        self.damage: list[str] = []
+        self._options = options
+        self._stopping = False
+        # Made here, so that they are of the namespace of the sockets.
+        self._links = rtnetlink.Interfaces()
+        self._changes = rtnetlink.LinkChanges()
+        self._devices: list[Device] = []
+        self._sockets: list[PacketSocket] = []
+        self._rings: list[Ring] = []
+        self._memory: RingMemory | None = None
+        self._frames = 0
+        several = len(options.interfaces) > 1
+        self._block_ms = _MERGED_BLOCK_MS if several else _BLOCK_MS
+        if options.immediate:
+            self._block_ms = _IMMEDIATE_BLOCK_MS
+        # After twice that time a ring has handed over whatever was there.
+        self._patience = 2 * self._block_ms / 1000 + _SLACK_SECONDS
+        try:
+            self._open([(name, find_interface(self._links, name)) for name in checked_interfaces(options)])
+        except BaseException:
+            self.close()
+            raise
+
+    # --- opening -----------------------------------------------------------------------------------------------------
+
+    def _open(self, links: Sequence[tuple[str, Link | None]]) -> None:
+        sizes = [self._prepare(name, link) for name, link in links]
+        self._memory = RingMemory(sum(sizes) * BLOCK_BYTES)
+        buffer = np.asarray(self._memory)
+        words, halves = buffer.view(np.uint32), buffer.view(np.uint16)
+        start = 0
+        for (name, link), sock, blocks in zip(links, self._sockets, sizes, strict=True):
+            self._memory.place(start, blocks * BLOCK_BYTES, sock.fileno())
+            loopback = 1 if link is None or link.is_loopback else 0  # it has index 1 in every namespace
+            self._rings.append(Ring(words, halves, buffer, start, blocks, _form(link), self._options.snaplen, loopback))
+            info = InterfaceInfo("live", len(self._devices), name, linktype_of(link), self._options.snaplen)
+            info.description = link.alias if link else ""
+            self.interfaces.append(info)
+            promiscuous = self._options.promiscuous
+            self._devices.append(Device(link, sock, info, self._links, self.notes, promiscuous=promiscuous))
+            start += blocks * BLOCK_BYTES
+        self.refresh()
+
+    def _prepare(self, name: str, link: Link | None) -> int:
+        """Make a socket with everything that it needs but a start; returns how many blocks its ring has."""
+        cooked = _form(link) == kernel.COOKED
+        sock = PacketSocket(name, cooked=cooked)
+        self._sockets.append(sock)
+        sock.attach(self._program(name, cooked, linktype_of(link)))
+        if link is not None and link.is_loopback:
+            sock.ignore_outgoing()
+        if self._options.timestamp == ADAPTER:
+            sock.use_hardware_time()
+        wanted = max(2, self._options.buffer_bytes // BLOCK_BYTES)
+        blocks = sock.make_ring(BLOCK_BYTES, wanted, self._block_ms)
+        if blocks < wanted:
+            self.notes.append(f"{name}: there was memory for {blocks} MiB only, of the {wanted} MiB asked for")
+        return blocks
+
+    def _program(self, name: str, cooked: bool, linktype: int) -> bpf.BpfProgram:
+        expression = bpf.chosen(self._options, tagged=not cooked)
+        if not expression:
+            return bpf.everything(self._options.snaplen)
+        if not cooked:
+            return bpf.compile_for_interface(expression, name, linktype, self._options.snaplen)
+        program = bpf.compile_for_interface(expression, name, offsets.DLT_SLL, self._options.snaplen)
+        return bpf.for_cooked_socket(program, expression)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def batches(self) -> Iterator[PacketBatch]:
+        """See `LiveSource`."""
+        yielded = time.monotonic()
+        while not self._stopping:
+            self._fetch()
+            batch = self._merged(self._limit())
+            now = time.monotonic()
+            if len(batch) or now - yielded >= _TICK_SECONDS:
+                yield from self._numbered(batch)
+                yielded = time.monotonic()
+            else:
+                self._wait(min(_LOOK_SECONDS, yielded + _TICK_SECONDS - now))
+            self._give_back()
+        yield from self._rest()
+
+    def _rest(self) -> Iterator[PacketBatch]:
+        """What was received until now."""
+        for sock in self._sockets:
+            sock.attach(bpf.nothing())
+        until = time.monotonic() + self._patience
+        while True:
+            fetched = self._fetch()
+            batch = self._merged(self._limit())
+            if len(batch):
+                yield from self._numbered(batch)
+            elif not fetched:
+                now = time.monotonic()
+                if now >= until or all(ring.is_empty() for ring in self._rings):
+                    break
+                self._wait(until - now)
+            self._give_back()
+        yield from self._numbered(self._merged(_NO_LIMIT))
+        self._give_back()
+
+    def _fetch(self) -> bool:
+        return sum(ring.fetch() for ring in self._rings) > 0  # of all of them
+
+    def _give_back(self) -> None:
+        for ring in self._rings:
+            ring.give_back()
+
+    def _wait(self, seconds: float) -> None:
+        """Until a ring has something, but for those that have: the kernel tells that again and again."""
+        rings = zip(self._rings, self._sockets, strict=True)
+        readable = [sock.fileno() for ring, sock in rings if not ring.waiting]
+        if len(readable) < len(self._rings):
+            seconds = min(seconds, self._patience / 4)
+        if wait_for([*readable, self._changes.fileno()], seconds) and self._changes.drain():
+            for device in self._devices:
+                device.look()
+
+    def _limit(self) -> int:
+        """The key up to which frames may be passed on: no earlier ones will come, as far as can be known."""
+        waiting = [ring for ring in self._rings if ring.waiting]
+        if not waiting:
+            return -_NO_LIMIT
+        limit = min(ring.waiting[-1].latest for ring in waiting)
+        if len(waiting) == len(self._rings):
+            return limit
+        # A ring without a frame may yet hand over some that are as old as those that were just fetched.
+        since = time.monotonic() - self._patience
+        old = [
+            chunk.latest
+            for ring in waiting
+            for chunk in ring.waiting
+            if chunk.fetched <= since or (ring.under_pressure and chunk is ring.waiting[0])
+        ]
+        return min(limit, max(old, default=-_NO_LIMIT))
+
+    def _merged(self, limit: int) -> PacketBatch:
+        """All frames up to that key, by time; those of one interface as they came."""
+        parts = [(number, part) for number, ring in enumerate(self._rings) for part in ring.take(limit)]
+        batch = self._batch([number for number, _ in parts], [part for _, part in parts])
+        if len({number for number, _ in parts}) > 1:
+            keys = np.concatenate([chunk.keys[first:last] for _, (chunk, first, last) in parts])
+            batch = select(batch, np.argsort(keys, kind="stable"))
+        return batch
+
+    def _batch(self, numbers: Sequence[int], parts: Sequence[tuple[Chunk, int, int]]) -> PacketBatch:
+        counts = [last - first for _, first, last in parts]
+        interface = np.repeat(np.array(numbers, np.int32), counts)
+        linktypes = np.array([info.linktype for info in self.interfaces], np.uint16)
+
+        def joined(name: str) -> Int64:
+            pieces = [getattr(chunk, name)[first:last] for chunk, first, last in parts]
+            return pieces[0] if len(pieces) == 1 else np.concatenate([_NO_FRAMES, *pieces])
+
+        return PacketBatch(
+            buffer=self._rings[0].buffer,
+            offset=joined("offset"),
+            caplen=joined("caplen"),
+            wirelen=joined("wirelen"),
+            ts_ns=joined("ts_ns"),
+            linktype=linktypes[interface],
+            interface=interface,
+            position=_NO_FRAMES,
+        )
+
+    def _numbered(self, batch: PacketBatch) -> Iterator[PacketBatch]:
+        """The batch in pieces of the size that all batches have."""
+        for first in range(0, max(1, len(batch)), BATCH_FRAMES):
+            piece = batch if len(batch) <= BATCH_FRAMES else select(batch, slice(first, first + BATCH_FRAMES))
+            yield replace(piece, position=np.arange(self._frames, self._frames + len(piece), dtype=np.int64))
+            self._frames += len(piece)
+
+    # --- the rest of LiveSource -------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """See `LiveSource`."""
+        for device, ring in zip(self._devices, self._rings, strict=True):
+            device.refresh()
+            if ring.damaged and not device.info.damage:
+                device.info.damage = f"{device.info.name}: the kernel handed over frames that could not be read"
+                self.damage.append(device.info.damage)
+
+    def stop(self) -> None:
+        """See `LiveSource`."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """See `LiveSource`."""
+        if self._memory is not None:
+            self._memory.close()
+        for sock in self._sockets:
+            sock.close()
+        self._changes.close()
+        self._links.close()
+
+
+def _form(link: Link | None) -> int:
+    linktype = linktype_of(link)
+    if linktype == offsets.DLT_SLL2:
+        form = kernel.COOKED
+    else:
+        form = kernel.ETHERNET if linktype == offsets.DLT_ETHERNET else kernel.PLAIN
+    return int(form)
