@@ -1,4 +1,4 @@
-"""Batches made by hand, for what takes batches of live sources."""
+"""Batches made by hand, for what takes batches of live sources; and what sources give, for what makes them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nvgre_inspect.capture.live.source import LiveSource
 from nvgre_inspect.model.batch import PacketBatch
+
+#: A frame as (bytes, time, length on the wire, link type, interface).
+Entry = tuple[bytes, int, int, int, int]
 
 
 def batch_of(
@@ -34,7 +38,37 @@ def batch_of(
     )
 
 
-def frames_of(batch: PacketBatch) -> list[tuple[bytes, int, int, int, int]]:
-    """Each frame as (bytes, time, length on the wire, link type, interface)."""
+def frames_of(batch: PacketBatch) -> list[Entry]:
+    """The frames of a batch."""
     columns = (batch.ts_ns.tolist(), batch.wirelen.tolist(), batch.linktype.tolist(), batch.interface.tolist())
     return [(batch.frame(i), *row) for i, row in enumerate(zip(*columns, strict=True))]
+
+
+class Reading:
+    """A live source, read step by step by a test that writes in between."""
+
+    def __init__(self, source: LiveSource) -> None:
+        self.source = source
+        self._batches = source.batches()
+
+    def frames(self, count: int, ticks: int = 100) -> list[Entry]:
+        """So many frames at least, unless nothing comes for so many ticks, or the source ends."""
+        found: list[Entry] = []
+        for batch in self._batches:
+            found.extend(frames_of(batch))
+            ticks -= not len(batch)
+            if len(found) >= count or not ticks:
+                break
+        return found
+
+    def data(self, count: int, ticks: int = 100) -> list[bytes]:
+        """The bytes of so many frames, as `frames`."""
+        return [entry[0] for entry in self.frames(count, ticks)]
+
+    def nothing(self) -> bool:
+        """Whether nothing comes for a while."""
+        return self.frames(1, ticks=4) == []
+
+    def rest(self) -> list[bytes]:
+        """What still comes before the source ends, which was told to stop or ends by itself."""
+        return [batch.frame(i) for batch in self._batches for i in range(len(batch))]
