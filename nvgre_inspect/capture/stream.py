@@ -272,7 +272,7 @@ class Stream:
 
 
 def open_raw(path: str | Path, name: str) -> FileIO:
-    """The input itself, for reading without a buffer; `-` is standard input. CaptureError in which it is called `name`."""
+    """The input itself, without a buffer; `-` is standard input. Raises CaptureError, which calls it `name`."""
     try:
         if str(path) == "-":
             if sys.stdin.isatty():
