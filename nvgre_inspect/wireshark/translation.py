@@ -50,11 +50,12 @@ def _is_native(name: str, field: Field) -> bool:
 
 #: Names that mean the same in Wireshark.
 _NATIVE = {name for name, field in PACKET_FIELDS.items() if _is_native(name, field)}
-#: Values that are written alike: numbers, addresses, networks, bytes, true and false.
-_VALUE = re.compile(
-    r"-?[0-9][0-9.xXa-fA-F:-]*(/[0-9]+)?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*(/[0-9]+)?|[Tt]rue|TRUE|[Ff]alse|FALSE"
-)
+#: Values that are written alike: numbers, addresses, networks, bytes.
+_VALUE = re.compile(r"-?[0-9][0-9.xXa-fA-F:-]*(/[0-9]+)?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*(/[0-9]+)?")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
+#: Operators and values that not all versions write as we do: 4.4 has no ~= any more, 4.0 knows True, and not true.
+_SIGNS = {Compare.ANY_NE: "any_ne"}
+_TRUTH = {"true": "1", "false": "0"}
 _VSID_BITS = 8
 _NVGRE = f"(gre.proto == 0x6558 && gre.key >= {offsets.NVGRE_MIN_VSID << _VSID_BITS:#x})"
 
@@ -110,7 +111,8 @@ class _Writer:
         own = _IDS.get(node.left.text)
         if own is not None and node.left.slice is None and node.left.mask is None and node.quantifier is None:
             return own(node.operator, _number(node.right, node.left.text))
-        return f"{_quantifier(node.quantifier)}{self._field(node.left)} {node.operator.value} {self._right(node.right)}"
+        sign = _SIGNS.get(node.operator, node.operator.value)
+        return f"{_quantifier(node.quantifier)}{self._field(node.left)} {sign} {self._right(node.right)}"
 
     def _membership(self, node: Membership) -> str:
         if node.left.text in _IDS:
@@ -142,6 +144,9 @@ class _Writer:
         return self._value(operand)
 
     def _value(self, operand: Operand) -> str:
+        truth = _TRUTH.get(operand.text.lower())
+        if truth is not None and not operand.quoted:
+            return truth
         if not operand.quoted and not _VALUE.fullmatch(operand.text):
             raise UntranslatableError(f"Wireshark may not know the value {operand.text}")
         return self._text[operand.span.start : operand.span.end]

@@ -49,7 +49,7 @@ FILTERS = [
     "udp || arp",
     "not ip.addr == 10.0.0.0/8",
     "ip.addr != 10.0.0.1",
-    "ip.src ~= 192.168.50.1",
+    "ip.src any_ne 192.168.50.1",  # as ~=, which tshark 4.4 has no more
     "ip.ttl === 64",
     "tcp.port in {80, 443, 5000..5999}",
     "tcp.flags.syn == 1 && tcp.flags.ack == 0",

@@ -75,6 +75,8 @@ class Words:
     #: word -> (ours, tshark's)
     counts: dict[str, tuple[int, int]]
     explained: str
+    #: The first version seen that has our word.
+    settled_in: tuple[int, ...] = (1000,)
 
 
 # Sentences of docs/tcp-analysis.md.
@@ -82,14 +84,14 @@ _BEHIND_A_GAP = "tshark counts each packet behind a gap, filled or not"
 _TWICE = "A copy that the capture took twice is a *duplicate* here"
 _TWICE_ACK = "tshark takes them for retransmissions and duplicate ACKs"
 _MANY_GAPS = "At most 64 gaps are tracked per direction"
-_IN_PARTS = "A gap that is acknowledged in parts counts once for each part here, in tshark once"
+_IN_PARTS = "A gap that is acknowledged in parts counts once for each part, in tshark 4.0 once"
 
 WORDS = (
     Words("samples/fabric.pcapng", 47000, 445, {"lost_segments": (0, 1)}, _BEHIND_A_GAP),
     Words("samples/tcp-lab.pcap", 50000, 6004, {"lost_segments": (0, 1)}, _BEHIND_A_GAP),
     Words("samples/tcp-lab.pcap", 50000, 6005, {"lost_segments": (0, 1)}, _BEHIND_A_GAP),
     Words("samples/tcp-lab.pcap", 50000, 6008, {"lost_segments": (0, 1)}, _BEHIND_A_GAP),
-    Words("samples/tcp-lab.pcap", 6008, 50000, {"acked_unseen": (2, 1)}, _IN_PARTS),
+    Words("samples/tcp-lab.pcap", 6008, 50000, {"acked_unseen": (2, 1)}, _IN_PARTS, settled_in=(4, 4)),
     Words("samples/tcp-lab.pcap", 50000, 6006, {"retransmissions": (0, 1)}, _TWICE),
     Words("samples/tcp-lab.pcap", 50000, 6006, {"duplicate_acks": (1, 2)}, _TWICE_ACK),
     Words(
@@ -99,7 +101,6 @@ WORDS = (
         {"retransmissions": (16, 0), "out_of_order": (64, 80), "lost_segments": (16, 80)},
         _MANY_GAPS,
     ),
-    Words("samples/nested-vxlan.pcap", 45678, 8080, {"retransmissions": (0, 1)}, _TWICE),
 )
 
 _UDP_ZERO = "tshark stops at UDP over IPv4 without a length"
@@ -242,7 +243,7 @@ def without_bare(name: str, told: Told) -> Told:
 def expected_words(path: Path, told: Told) -> dict[tuple[Ends, str], tuple[int, int]]:
     """What `WORDS` says of the conversations of this tenant."""
     name = capture_files.short_name(path)
-    listed = [entry for entry in WORDS if entry.capture == name]
+    listed = [entry for entry in WORDS if entry.capture == name and not tshark.is_at_least(*entry.settled_in)]
     return {
         (ends, word): counts
         for ends in told.words

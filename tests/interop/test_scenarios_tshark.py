@@ -23,6 +23,8 @@ STATUS = (
 )
 CHECKED = tuple(part for name in ("ip", "tcp", "udp") for part in ("-o", f"{name}.check_checksum:TRUE"))
 BAD = "0"
+#: What an offloading interface leaves to be filled in, tshark 4.4 takes for right, and says so.
+LEFT_TO_OFFLOAD = "Partial (pseudo header) checksum"
 TROUBLES = ("retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order", "lost_segment")
 
 
@@ -34,14 +36,23 @@ def player(tmp_path_factory: pytest.TempPathFactory) -> Player:
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_malformed_and_checksums_are_wrong_only_where_that_was_injected(player, name):
     scenario = player(name)
-    names = [*STATUS, "_ws.malformed", "ip.flags.mf", "ip.frag_offset", "ipv6.fragment", "frame.protocols"]
+    names = [
+        *STATUS,
+        "_ws.malformed",
+        "_ws.expert.message",
+        "ip.flags.mf",
+        "ip.frag_offset",
+        "ipv6.fragment",
+        "frame.protocols",
+    ]
     wrong = set()
     for row in tshark.fields(scenario.capture, names, options=(*tshark.STATELESS, *CHECKED)):
         in_parts = "1" in row["ip.flags.mf"] or any(int(part) for part in row["ip.frag_offset"])
         if in_parts or row["ipv6.fragment"] or re.search("icmp(v6)?:ip", row["frame.protocols"][0]):
             continue  # what comes in parts, or is quoted in part, cannot be summed up
         assert not row["_ws.malformed"], row
-        if any(BAD in row[status] for status in STATUS):
+        partial = any(LEFT_TO_OFFLOAD in message for message in row["_ws.expert.message"])
+        if partial or any(BAD in row[status] for status in STATUS):
             wrong.add(int(row["frame.number"][0]))
     injected = scenario.frames_of("bad-checksum")
     assert wrong <= injected

@@ -79,6 +79,11 @@ def missing() -> str:
 needs_tshark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
+def is_at_least(*version: int) -> bool:
+    """Whether the installed tshark is of that version, or later."""
+    return installed().version >= version
+
+
 @cache
 def scripts_refused() -> str:
     """Why this tshark runs no Lua script that it is told to; empty: it does."""
