@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dissectors import offsets
 from nvgre_inspect.capture.limits import CaptureError
-from nvgre_inspect.capture.live.options import LiveOptions
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -143,15 +142,6 @@ def _link_layer(linktype: int) -> int:
 def file_linktype(datalink: int) -> int:
     """The LINKTYPE_ number of files for a DLT_ number of libpcap."""
     return offsets.DLT_RAW if datalink in (offsets.DLT_RAW_BSD, offsets.DLT_RAW_OPENBSD) else datalink
-
-
-# --- ready-made filters ----------------------------------------------------------------------------------------------
-
-
-def chosen(options: LiveOptions, *, tagged: bool) -> str:
-    """All that the options want, as one expression. `tagged`: frames may have VLAN tags that can be asked for."""
-    wanted = [options.bpf.strip()] if options.bpf.strip() else []
-    return " and ".join(f"({expression})" for expression in wanted)
 
 
 # --- where an expression is wrong ------------------------------------------------------------------------------------

@@ -130,8 +130,8 @@ class PacketSocket:
 
 
 def wait_for(readable: list[int], seconds: float) -> bool:
-    """Until one of these has something, and whether one has, or the time is over."""
+    """Until one of these has something, or the time is over; whether one has an error."""
     poll = select.poll()
     for descriptor in readable:
         poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(max(0.0, seconds) * 1000))
+    return any(events & ~select.POLLIN for _, events in poll.poll(max(0.0, seconds) * 1000))

@@ -13,10 +13,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from dissectors import offsets
 from nvgre_inspect.capture.limits import CaptureError
 from nvgre_inspect.capture.live import bpf
 from nvgre_inspect.capture.live.options import LiveOptions, checked_interfaces
 from nvgre_inspect.capture.live.privileges import missing_rights
+from nvgre_inspect.capture.live.ready_made import chosen
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.source import InterfaceInfo
 from nvgre_inspect.model.spelling import nearest
@@ -67,7 +69,7 @@ class PortableSource:
         except cypcap.Error as error:
             raise CaptureError(self._explained(name, error)) from None
         datalink = int(handle.datalink())
-        expression = bpf.chosen(options, tagged=datalink == 1)
+        expression = chosen(options, tagged=datalink == offsets.DLT_ETHERNET)
         try:
             if expression:
                 handle.setfilter(expression)

@@ -18,6 +18,7 @@ from nvgre_inspect.capture.live import bpf, rtnetlink
 from nvgre_inspect.capture.live.device import Device, find_interface, linktype_of
 from nvgre_inspect.capture.live.options import ADAPTER, LiveOptions, checked_interfaces
 from nvgre_inspect.capture.live.packet_socket import PacketSocket, wait_for
+from nvgre_inspect.capture.live.ready_made import chosen
 from nvgre_inspect.capture.live.ring import BLOCK_BYTES, Chunk, Ring, RingMemory
 from nvgre_inspect.capture.live.rtnetlink import Link
 from nvgre_inspect.capture.reader import select
@@ -105,7 +106,7 @@ class RingSource:
         return blocks
 
     def _program(self, name: str, cooked: bool, linktype: int) -> bpf.BpfProgram:
-        expression = bpf.chosen(self._options, tagged=not cooked)
+        expression = chosen(self._options, tagged=linktype == offsets.DLT_ETHERNET)
         if not expression:
             return bpf.everything(self._options.snaplen)
         if not cooked:
@@ -123,8 +124,9 @@ class RingSource:
             batch = self._merged(self._limit())
             now = time.monotonic()
             if len(batch) or now - yielded >= _TICK_SECONDS:
-                yield from self._numbered(batch)
+                yield from _pieces(batch)
                 yielded = time.monotonic()
+                self._look()
             else:
                 self._wait(min(_LOOK_SECONDS, yielded + _TICK_SECONDS - now))
             self._give_back()
@@ -139,14 +141,14 @@ class RingSource:
             fetched = self._fetch()
             batch = self._merged(self._limit())
             if len(batch):
-                yield from self._numbered(batch)
+                yield from _pieces(batch)
             elif not fetched:
                 now = time.monotonic()
                 if now >= until or all(ring.is_empty() for ring in self._rings):
                     break
                 self._wait(until - now)
             self._give_back()
-        yield from self._numbered(self._merged(_NO_LIMIT))
+        yield from _pieces(self._merged(_NO_LIMIT))
         self._give_back()
 
     def _fetch(self) -> bool:
@@ -162,7 +164,12 @@ class RingSource:
         readable = [sock.fileno() for ring, sock in rings if not ring.waiting]
         if len(readable) < len(self._rings):
             seconds = min(seconds, self._patience / 4)
-        if wait_for([*readable, self._changes.fileno()], seconds) and self._changes.drain():
+        # A socket's error is that its interface went down. It is reported until `look` has asked for it.
+        self._look(something=wait_for([*readable, self._changes.fileno()], seconds))
+
+    def _look(self, *, something: bool = False) -> None:
+        """See what became of the interfaces, if anything did."""
+        if self._changes.drain() or something:
             for device in self._devices:
                 device.look()
 
@@ -190,7 +197,8 @@ class RingSource:
         batch = self._batch([number for number, _ in parts], [part for _, part in parts])
         if len({number for number, _ in parts}) > 1:
             keys = np.concatenate([chunk.keys[first:last] for _, (chunk, first, last) in parts])
-            batch = select(batch, np.argsort(keys, kind="stable"))
+            batch = replace(select(batch, np.argsort(keys, kind="stable")), position=batch.position)
+        self._frames += len(batch)
         return batch
 
     def _batch(self, numbers: Sequence[int], parts: Sequence[tuple[Chunk, int, int]]) -> PacketBatch:
@@ -210,15 +218,8 @@ class RingSource:
             ts_ns=joined("ts_ns"),
             linktype=linktypes[interface],
             interface=interface,
-            position=_NO_FRAMES,
+            position=np.arange(self._frames, self._frames + sum(counts), dtype=np.int64),
         )
-
-    def _numbered(self, batch: PacketBatch) -> Iterator[PacketBatch]:
-        """The batch in pieces of the size that all batches have."""
-        for first in range(0, max(1, len(batch)), BATCH_FRAMES):
-            piece = batch if len(batch) <= BATCH_FRAMES else select(batch, slice(first, first + BATCH_FRAMES))
-            yield replace(piece, position=np.arange(self._frames, self._frames + len(piece), dtype=np.int64))
-            self._frames += len(piece)
 
     # --- the rest of LiveSource -------------------------------------------------------------------------------------
 
@@ -242,6 +243,15 @@ class RingSource:
             sock.close()
         self._changes.close()
         self._links.close()
+
+
+def _pieces(batch: PacketBatch) -> Iterator[PacketBatch]:
+    """The batch, in pieces of the size that all batches have."""
+    if len(batch) <= BATCH_FRAMES:
+        yield batch
+        return
+    for first in range(0, len(batch), BATCH_FRAMES):
+        yield select(batch, slice(first, first + BATCH_FRAMES))
 
 
 def _form(link: Link | None) -> int:
