@@ -6,6 +6,7 @@
 | absolute times | 4.0: seconds | 4.4: ISO 8601, here and there |
 | hexadecimal numbers | 3.4: of 8 digits | 4.0: as many as the field has |
 | `ip.frag_offset` | 3.4: in bytes | 4.0: in units of 8 bytes, as the header has it |
+| times whose fraction is a second or more | 4.4: as any other | 4.6: `1.(1000000000 nanosec` |
 | IP straight behind MPLS in `frame.protocols` | 4.0: named | 4.4: not named |
 | exit status for a display filter that is none | 4.0: 2 | 4.4: 4 |
 
@@ -27,6 +28,8 @@ from nvgre_inspect.wireshark.tshark import TsharkError, neutral, run
 FILTER_NOT_TAKEN = frozenset({2, 4})
 
 _BOOLEANS = {"True": "1", "False": "0"}
+#: A fraction of a second or more, which is none; cut off where tshark has no room for more.
+_EXCESS = re.compile(r"(-?\d+\.)\((\d+) nano[a-z]*\)?")
 _ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 #: Of a number of at most 16 bits the digits that it would have in a field of its size.
 _PADDED = re.compile(r"0x0000(?:00)?((?:[0-9a-f]{2}){1,2})")
@@ -34,7 +37,7 @@ _OFFSET_WITHOUT_MASK = re.compile(rb"^F\t[^\t\n]*\tip\.frag_offset\tFT_UINT16\ti
 #: IP by the field that each of its headers has, and that no other layer has.
 _SOURCES = {"ip": "ip.src", "ipv6": "ipv6.src"}
 #: Where one of these follows MPLS, no IP header was left out between the two.
-_NOT_IN_IP = frozenset({"ip", "ipv6", "mpls", "pwethnocw", "pwethcw", "pwethheuristic"})
+_NOT_IN_IP = frozenset({"mpls", "pwethnocw", "pwethcw", "pwethheuristic"})
 
 
 def plain(value: str) -> str:
@@ -48,6 +51,8 @@ def plain(value: str) -> str:
     if value.endswith("Z") and (found := _ISO_TIME.fullmatch(value)):
         seconds = int(datetime.fromisoformat(f"{found[1]}+00:00").timestamp())
         return f"{seconds}.{found[2] or '':0<9}"
+    if "(" in value and (found := _EXCESS.fullmatch(value)):
+        return f"{found[1]}{found[2]}"
     if value.startswith("::") and "." in value:
         with suppress(ValueError):
             return str(ipaddress.IPv6Address(value))

@@ -17,6 +17,9 @@ from nvgre_inspect.wireshark import versions
         ("2014-12-09T17:16:10.000000001Z", "1418145370.000000001"),  # 4.4, here and there
         ("2014-12-09T17:16:10Z", "1418145370.000000000"),
         ("1969-12-31T23:59:59.5Z", "-1.500000000"),
+        ("-0.(2078753920 nanoseconds)", "-0.2078753920"),  # 4.6
+        ("1418145370.(1000000000 nanosec", "1418145370.1000000000"),
+        ("GET (1 nano)", "GET (1 nano)"),
         ("eth:ethertype:ip", "eth:ethertype:ip"),
         ("::129.0.0.0", "::8100:0"),  # RFC 5952 section 5 leaves the choice
         ("::not.an.address", "::not.an.address"),
@@ -43,6 +46,7 @@ def test_values_of_all_versions_are_one(printed: str, value: str) -> None:
         ("eth:ethertype:ip:udp:mpls:pwethnocw:eth:ethertype:data", 1, 0, None),
         ("eth:ethertype:ip:udp:mpls:data", 1, 0, None),
         ("eth:ethertype:mpls:udp:mpls:tcp", 1, 1, "eth:ethertype:mpls:ip:udp:mpls:ipv6:tcp"),
+        ("eth:ethertype:mpls:ipv6:ip", 0, 2, "eth:ethertype:mpls:ipv6:ipv6:ip"),
         # A quoted header that is cut off is no layer of its own: nothing is made up where there is no MPLS.
         ("eth:ethertype:ip:icmp", 2, 0, None),
     ],
