@@ -175,7 +175,7 @@ class Session:
         """Of live input: what was counted some seconds ago."""
         from nvgre_inspect.flows.rates import History
 
-        return History()
+        return History(self._began)
 
     @cached_property
     def _registry(self) -> Registry:

@@ -82,12 +82,9 @@ class Headless:
         return INTERRUPTED if signal.SIGINT in signals else DONE
 
     def _begin(self) -> None:
-        import numpy as np
-
         from nvgre_inspect.flows.rates import Totals
 
-        nothing = np.zeros((0, 3), np.int64)
-        self._before = Totals(time.monotonic(), nothing, nothing[:, :2], {})
+        self._before = Totals.nothing(time.monotonic())
         self._began_ns = time.time_ns()
 
     def _print(self, now: float) -> None:

@@ -51,6 +51,11 @@ class Totals:
     tenants: dict[Hashable, tuple[int, int]]
 
     @classmethod
+    def nothing(cls, at_s: float) -> Totals:
+        """Before the first packet."""
+        return cls(at_s, np.zeros((0, 3), np.int64), np.zeros((0, 2), np.int64), {})
+
+    @classmethod
     def of(cls, snapshot: Snapshot, at_s: float) -> Totals:
         """The sums of a Snapshot."""
         state = snapshot.state
@@ -109,16 +114,15 @@ def growth(before: Totals, after: Totals, table: str, keys: Sequence[Hashable]) 
 class History:
     """The looks of the last half minute. `look` and the others may be called from different threads."""
 
-    def __init__(self) -> None:
-        self._looks: deque[Totals] = deque(maxlen=LOOKS + 1)
-        self._last: Totals | None = None
+    def __init__(self, began_s: float) -> None:
+        """Capturing began at that time."""
+        self._looks = deque([Totals.nothing(began_s)], maxlen=LOOKS + 1)
 
     def look(self, snapshot: Snapshot, at_s: float) -> LiveSnapshot:
         """The same Snapshot with rates; it is remembered."""
         now = Totals.of(snapshot, at_s)
-        if not self._looks or at_s - self._looks[-1].at_s >= _LEAST_SECONDS:
+        if at_s - self._looks[-1].at_s >= _LEAST_SECONDS:
             self._looks.append(now)
-        self._last = now
         return LiveSnapshot(snapshot, tuple(self._looks), now)
 
 

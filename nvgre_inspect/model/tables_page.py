@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nvgre_inspect.model.columns import TABLES, Type
+from nvgre_inspect.model.columns import TABLES, Column, Type
+from nvgre_inspect.model.live_columns import GROWTH, INTERVAL, RATES
 
 _HEAD = """\
 # Tables
@@ -31,19 +32,31 @@ filters know every column by its name. This page is generated from `nvgre_inspec
 """
 
 
+_LIVE = """
+## While capturing
+
+[`live`](live.md) has two columns more in the tables `tenants`, `tunnels` and `flows`. `live --headless --csv` and `--jsonl` print
+for each interval the columns that say when and how the capture stands, then those of the table as it is at the end of the
+interval, then what a row did in it, and its rates.
+
+"""
+_HEADING = "| column | type | unit | null | meaning |\n|---|---|---|---|---|\n"
+
+
 def markdown() -> str:
     """The text of docs/tables.md."""
     parts = [_HEAD]
     for table in TABLES.values():
-        parts.append(
-            f"\n## {table.name}\n\nOne row: {table.row}.\n\n"
-            "| column | type | unit | null | meaning |\n|---|---|---|---|---|\n"
-        )
-        for column in table:
-            kind = f"list of {column.item}" if column.type is Type.LIST else str(column.type)
-            null = "yes" if column.nullable else ""
-            parts.append(f"| `{column.name}` | {kind} | {column.unit} | {null} | {column.meaning} |\n")
+        parts.append(f"\n## {table.name}\n\nOne row: {table.row}.\n\n{_HEADING}")
+        parts += map(_line, table)
+    parts += [_LIVE, _HEADING, *map(_line, (*INTERVAL, *GROWTH, *RATES))]
     return "".join(parts)
+
+
+def _line(column: Column) -> str:
+    kind = f"list of {column.item}" if column.type is Type.LIST else str(column.type)
+    null = "yes" if column.nullable else ""
+    return f"| `{column.name}` | {kind} | {column.unit} | {null} | {column.meaning} |\n"
 
 
 if __name__ == "__main__":
