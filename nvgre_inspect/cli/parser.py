@@ -14,6 +14,8 @@ from nvgre_inspect.cli import (
     export,
     follow,
     generate,
+    interfaces,
+    live,
     man,
     policy,
     replay,
@@ -36,6 +38,8 @@ MODULES = (
     export,
     follow,
     dissect,
+    live,
+    interfaces,
     decap,
     encap,
     translate,
@@ -68,6 +72,7 @@ examples:
   nvgre-inspect encap tenant.pcapng -o uplink.pcapng --policy policy.toml
   nvgre-inspect translate uplink.pcapng -o vxlan.pcapng --to vxlan --map 5001=7001
   nvgre-inspect replay tenant.pcapng -i veth0 --policy policy.toml --pps 1000
+  nvgre-inspect live -i eth0 --tunnels-only -w uplink.pcapng
   nvgre-inspect export uplink.pcapng -o reports/           one table of flows per tenant
 
 exit codes: 0 done, 1 failed, 2 usage or filter error, 3 part of the input was unreadable,
