@@ -115,14 +115,14 @@ def _cook(buf, words, halves, header, at, tag):
 
 @jit
 def walk_block(
-    buf, words, halves, start, size, form, snaplen, loopback, first, offset, caplen, wirelen, ts_ns, stamped
+    buf, words, halves, start, size, form, snaplen, loopback, first, offset, caplen, wirelen, ts_ns, unstamped
 ):
     """The frames of the block at `buf[start : start + size]`, written into the arrays from entry `first` on.
 
     `words` and `halves` are `buf` as uint32 and uint16; `start` is a multiple of 16 and the block lies within `buf`.
     `form`: PLAIN, ETHERNET or COOKED. `snaplen`: no frame is longer. `loopback`: index of the interface whose outgoing
     frames are left out, since they come in once more; 0: none. `offset caplen wirelen ts_ns` are int64 as in
-    PacketBatch; `stamped[0]` (int64) is raised by the number of frames whose time stamp the network card made.
+    PacketBatch; `unstamped[0]` (int64) is raised by the number of frames that the network card gave no time stamp.
 
     Returns `(count, complete)`: how many entries are filled now, and whether all frames that the block announces were
     found (not if its numbers point outside of it, or the arrays are full).
@@ -155,8 +155,8 @@ def walk_block(
             caplen[count] = min(captured, snaplen)
             wirelen[count] = max(int(words[word + _LENGTH_WORD]) + at - begin, captured)
             ts_ns[count] = int(words[word + _SECONDS_WORD]) * 1_000_000_000 + int(words[word + _NANOSECONDS_WORD])
-            if status & HARDWARE_TIME != 0:
-                stamped[0] += 1
+            if status & HARDWARE_TIME == 0:
+                unstamped[0] += 1
             count += 1
         following = int(words[word + _NEXT_WORD])
         if following < _BYTES and i + 1 < announced:

@@ -15,6 +15,7 @@ import struct
 from typing import Final, NamedTuple
 
 from nvgre_inspect.capture.limits import CaptureError
+from nvgre_inspect.capture.live import hardware_time
 from nvgre_inspect.capture.live.bpf import BpfProgram
 from nvgre_inspect.capture.live.privileges import missing_rights
 from nvgre_inspect.capture.live.rtnetlink import Link
@@ -99,7 +100,8 @@ class PacketSocket:
             self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
 
     def use_hardware_time(self) -> None:
-        """Time stamps are those of the network card, where it makes some."""
+        """Time stamps are those of the network card, where it makes some. CaptureError if it makes none at all."""
+        hardware_time.switch_on(self.name)
         self._socket.setsockopt(_SOL_PACKET, _PACKET_TIMESTAMP, _HARDWARE_TIME)
 
     def start(self, link: Link | None, *, promiscuous: bool) -> None:

@@ -112,8 +112,8 @@ class Ring:
     waiting: deque[Chunk] = field(default_factory=deque)
     #: Whether a block was not what its header says. The frames before that were read.
     damaged: bool = False
-    #: Frames whose time stamp is the network card's.
-    stamped: Int64 = field(default_factory=lambda: np.zeros(1, np.int64))
+    #: Frames that the network card gave no time stamp.
+    unstamped: Int64 = field(default_factory=lambda: np.zeros(1, np.int64))
     _next: int = 0
     _held: int = 0
     _latest: int = -(1 << 62)
@@ -176,7 +176,7 @@ class Ring:
             at = self.start + block * BLOCK_BYTES
             how = self.form, self.snaplen, self.loopback
             count, complete = kernel.walk_block(
-                self.buffer, self.words, self.halves, at, BLOCK_BYTES, *how, count, *arrays, self.stamped
+                self.buffer, self.words, self.halves, at, BLOCK_BYTES, *how, count, *arrays, self.unstamped
             )
             self.damaged |= not complete
         offset, caplen, wirelen, ts_ns = (array[:count] for array in arrays)

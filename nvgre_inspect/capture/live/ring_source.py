@@ -57,6 +57,7 @@ class RingSource:
         self._rings: list[Ring] = []
         self._memory: RingMemory | None = None
         self._frames = 0
+        self._mixed_times = False
         several = len(options.interfaces) > 1
         self._block_ms = _MERGED_BLOCK_MS if several else _BLOCK_MS
         if options.immediate:
@@ -230,6 +231,16 @@ class RingSource:
             if ring.damaged and not device.info.damage:
                 device.info.damage = f"{device.info.name}: the kernel handed over frames that could not be read"
                 self.damage.append(device.info.damage)
+        self._note_times()
+
+    def _note_times(self) -> None:
+        """Two clocks in one capture are worth a word."""
+        if self._options.timestamp != ADAPTER or self._mixed_times:
+            return
+        for info, ring in zip(self.interfaces, self._rings, strict=True):
+            if ring.unstamped[0]:
+                self._mixed_times = True
+                self.notes.append(f"{info.name}: its network card stamps not all frames; others have the host's time")
 
     def stop(self) -> None:
         """See `LiveSource`."""
