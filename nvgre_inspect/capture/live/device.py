@@ -120,7 +120,11 @@ class Device:
     def _take_up(self, link: Link) -> bool:
         """Receive on the interface that has the name now; whether that can be."""
         if linktype_of(link) != self.info.linktype:
-            return False  # the socket, and all that was said of the interface, is of another kind
+            # The socket, and all that was said of the interface, is of another kind.
+            sentence = f"{link.name} is another kind of interface now: start again to capture from it"
+            if sentence not in self._notes:
+                self._notes.append(sentence)
+            return False
         try:
             self.socket.start(link, promiscuous=self._promiscuous)
         except OSError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import os
 import select
 import socket
 import struct
@@ -106,7 +107,12 @@ class PacketSocket:
 
     def start(self, link: Link | None, *, promiscuous: bool) -> None:
         """Receive on that interface from now on (None: on all). OSError if it is not there. Needs no rights."""
-        self._socket.bind((link.name if link else "", _ETH_P_ALL))
+        # By number, which socket.bind cannot: a name may be another interface's by now, and all of them have none.
+        index = link.index if link else 0
+        address = struct.pack("=HHi12x", socket.AF_PACKET, socket.htons(_ETH_P_ALL), index)
+        if ctypes.CDLL(None, use_errno=True).bind(self._socket.fileno(), address, len(address)):
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
         if promiscuous and link is not None and not link.is_loopback:
             membership = struct.pack("=iHH8x", link.index, _PROMISCUOUS, 0)
             with contextlib.suppress(OSError):  # tunnels and the like do not know it

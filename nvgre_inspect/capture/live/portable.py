@@ -69,12 +69,10 @@ class PortableSource:
         except cypcap.Error as error:
             raise CaptureError(self._explained(name, error)) from None
         datalink = int(handle.datalink())
+        bpf.compile_filter(options.bpf, bpf.file_linktype(datalink), options.snaplen)
         expression = chosen(options, tagged=datalink == offsets.DLT_ETHERNET)
-        try:
-            if expression:
-                handle.setfilter(expression)
-        except cypcap.Error as error:
-            raise bpf.BpfError(bpf.explained(expression, datalink, str(error.msg))) from None
+        if expression:
+            handle.setfilter(expression)
         self.interfaces.append(
             InterfaceInfo("live", len(self.interfaces), name, bpf.file_linktype(datalink), options.snaplen)
         )

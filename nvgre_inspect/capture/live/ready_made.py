@@ -42,15 +42,15 @@ _LONGEST_VSID: Final = 0xFFFFFF
 def chosen(options: LiveOptions, *, tagged: bool) -> str:
     """All that the options want, as one expression; empty: every frame. `tagged`: frames may have VLAN tags."""
     # "vlan" moves what the rest of an expression looks at, so the user's own comes first and the tagged case last.
-    parts = [f"({options.bpf})"] if options.bpf.strip() else []
+    own = options.bpf.strip()
     ready_made = ""
     if options.vsid:
         ready_made = _any(map(for_vsid, options.vsid))  # which only tunnels have
     elif options.tunnels_only:
         ready_made = tunnels_only()
-    if ready_made:
-        parts.append(f"(({ready_made}) or (vlan and ({ready_made})))" if tagged else f"({ready_made})")
-    return " and ".join(parts)
+    if ready_made and tagged:
+        ready_made = f"({ready_made}) or (vlan and ({ready_made}))"
+    return f"({own}) and ({ready_made})" if own and ready_made else own or ready_made
 
 
 def tunnels_only() -> str:

@@ -107,13 +107,13 @@ class RingSource:
         return blocks
 
     def _program(self, name: str, cooked: bool, linktype: int) -> bpf.BpfProgram:
+        at = offsets.DLT_SLL if cooked else linktype
+        bpf.compile_filter(self._options.bpf, at, self._options.snaplen)  # for its error: it shows the user's own words
         expression = chosen(self._options, tagged=linktype == offsets.DLT_ETHERNET)
         if not expression:
             return bpf.everything(self._options.snaplen)
-        if not cooked:
-            return bpf.compile_for_interface(expression, name, linktype, self._options.snaplen)
-        program = bpf.compile_for_interface(expression, name, offsets.DLT_SLL, self._options.snaplen)
-        return bpf.for_cooked_socket(program, expression)
+        program = bpf.compile_for_interface(expression, name, at, self._options.snaplen)
+        return bpf.for_cooked_socket(program, expression) if cooked else program
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
