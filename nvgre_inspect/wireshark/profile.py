@@ -3,7 +3,9 @@
 What goes where: the script into Wireshark's folder of personal Lua plugins, a profile "nvgre" (columns, one colour per
 tenant, buttons) into `profiles/nvgre` of the configuration folder, and beside it a list of what was installed, with
 checksums. A file that is there already and that this tool did not write, or that was changed since, is the user's: it
-is neither replaced nor removed, unless forced. Everything is looked at before anything is written.
+is neither replaced nor removed, unless forced. Everything is looked at before anything is written. `recent`, where
+Wireshark notes widths of columns and the like whenever it ends, is nobody's: one that is there stays, and it goes with
+the rest of the profile.
 
 Limits: Wireshark reads plugins when it starts; one that runs has to be restarted, or told "Reload Lua Plugins".
 """
@@ -24,6 +26,8 @@ from nvgre_inspect.wireshark.tshark import Tshark, TsharkError, run
 
 NAME = "nvgre"
 SCRIPT = "nvgre.lua"
+#: In the profile's folder: what Wireshark writes itself.
+RECENT = "recent"
 #: In the profile's folder: path of each installed file -> SHA-256 of what was written there.
 LIST = "nvgre-inspect-installed.json"
 
@@ -40,6 +44,8 @@ COLUMNS = (
     ("Length", "%L"),
     ("Info", "%i"),
 )
+#: Columns that Wireshark would make too narrow: format as in `recent` -> pixels, room for two IPv4 addresses.
+WIDTHS = {"%Cus:nvgre.tunnel": 250}
 #: What breaks a rule of RFC 7637, in Wireshark's filter language.
 BROKEN = (
     "nvgre.vsid.reserved || nvgre.flags.invalid || nvgre.flags.reserved || nvgre.version.invalid || "
@@ -136,6 +142,11 @@ def _platform_folders() -> Folders:
     return Folders(at, Path.home() / ".local" / "lib" / "wireshark" / "plugins")
 
 
+def is_installed(at: Folders) -> bool:
+    """Whether there is a profile of that name."""
+    return at.profile.is_dir()
+
+
 def install(
     to: Folders, *, force: bool = False, dry_run: bool = False, report: Callable[[Action], None] = lambda action: None
 ) -> None:
@@ -168,11 +179,14 @@ def uninstall(
     installed = _installed(of)
     if not installed:
         raise InstallError(f"nothing of this tool is installed in {of.configuration}")
-    for path, checksum in installed.items():
+    is_left = False  # something of the profile
+    for path, checksum in sorted(installed.items(), key=lambda item: item[0].name == RECENT):
         there = _read(path)
         if there is None:
             continue
-        if _sum(there) != checksum and not force:
+        is_changed = is_left if path.name == RECENT else _sum(there) != checksum
+        if is_changed and not force:
+            is_left = is_left or path.parent == of.profile
             report(Action("leave", path))
             continue
         if not dry_run:
@@ -189,7 +203,7 @@ def _verb(path: Path, content: bytes, installed: Mapping[Path, str]) -> str:
     there = _read(path)
     if there is None:
         return "write"
-    if there == content:
+    if there == content or path.name == RECENT:
         return "keep"
     return "replace" if installed.get(path) == _sum(there) else "leave"
 
@@ -200,6 +214,7 @@ def _contents(to: Folders) -> dict[Path, bytes]:
         to.profile / "preferences": _lines(_preferences()),
         to.profile / "colorfilters": _lines(_color_rules()),
         to.profile / "dfilter_buttons": _lines(_buttons()),
+        to.profile / RECENT: _lines(_widths()),
     }
 
 
@@ -211,6 +226,10 @@ def _preferences() -> Iterator[str]:
     yield "# Packet list column format"
     pairs = [f'"{heading}", "{form}"' for heading, form in COLUMNS]
     yield "gui.column.format: " + ", ".join(pairs)
+
+
+def _widths() -> Iterator[str]:
+    yield "column.width: " + ", ".join(f'"{form}", {pixels}' for form, pixels in WIDTHS.items())
 
 
 def _color_rules() -> Iterator[str]:

@@ -35,7 +35,10 @@ def files(folder: Path) -> set[str]:
 
 INSTALLED = {
     "lua/nvgre.lua",
-    *(f"config/profiles/nvgre/{name}" for name in ("preferences", "colorfilters", "dfilter_buttons", profile.LIST)),
+    *(
+        f"config/profiles/nvgre/{name}"
+        for name in ("preferences", "colorfilters", "dfilter_buttons", "recent", profile.LIST)
+    ),
 }
 
 
@@ -58,9 +61,9 @@ def test_what_was_installed_is_what_is_removed(at: Folders, tmp_path: Path) -> N
 def test_other_files_stay(at: Folders, tmp_path: Path) -> None:
     install(at)
     (at.plugins / "other.lua").write_text("-- mine")
-    (at.profile / "recent").write_text("written by Wireshark")
+    (at.profile / "decode_as_entries").write_text("written by Wireshark")
     uninstall(at)
-    assert files(tmp_path) == {"lua/other.lua", "config/profiles/nvgre/recent"}
+    assert files(tmp_path) == {"lua/other.lua", "config/profiles/nvgre/decode_as_entries"}
 
 
 def test_a_dry_run_changes_nothing(at: Folders, tmp_path: Path) -> None:
@@ -89,8 +92,21 @@ def test_what_the_user_changed_stays(at: Folders, tmp_path: Path) -> None:
     with pytest.raises(InstallError, match="preferences"):
         install(at)
     assert verbs(uninstall, at) == {"remove", "leave"}
-    assert files(tmp_path) == {"config/profiles/nvgre/preferences"}
+    # With what Wireshark notes of the profile that is left.
+    assert files(at.profile) == {"preferences", "recent"}
+    assert files(tmp_path) == {f"config/profiles/nvgre/{name}" for name in files(at.profile)}
     assert changed.read_text() == "gui.column.format: mine\n"
+
+
+def test_what_wireshark_notes_for_itself_stays_and_goes_with_the_profile(at: Folders, tmp_path: Path) -> None:
+    """It writes `recent` anew whenever it ends."""
+    install(at)
+    assert "nvgre.tunnel" in (at.profile / "recent").read_text()
+    (at.profile / "recent").write_text("gui.zoom_level: 3\n")
+    assert verbs(install, at) == {"keep"}
+    assert (at.profile / "recent").read_text() == "gui.zoom_level: 3\n"
+    assert verbs(uninstall, at) == {"remove"}
+    assert files(tmp_path) == set()
 
 
 def test_force_removes_what_the_user_changed(at: Folders, tmp_path: Path) -> None:

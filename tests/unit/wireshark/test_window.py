@@ -14,6 +14,7 @@ import pytest
 
 from nvgre_inspect.session import open_session
 from nvgre_inspect.wireshark import opened
+from nvgre_inspect.wireshark.profile import folders, install
 from nvgre_inspect.wireshark.settings import Settings
 from nvgre_inspect.wireshark.tshark import TsharkError, TsharkMissingError
 from nvgre_inspect.wireshark.window import window
@@ -25,8 +26,9 @@ FABRIC = Path(__file__).parents[3] / "samples" / "fabric.pcapng"
 
 @pytest.fixture
 def wireshark(tmp_path: Path, monkeypatch) -> Callable[[str], Settings]:
-    """A stand-in for Wireshark, and a display."""
+    """A stand-in for Wireshark, a display, and a user without any settings."""
     monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setenv("WIRESHARK_CONFIG_DIR", str(tmp_path / "config"))
 
     def make(script: str) -> Settings:
         path = tmp_path / "wireshark"
@@ -65,6 +67,16 @@ def test_exactly_these_packets_until_the_window_is_closed(wireshark, tmp_path: P
     ]
     close.write_text("now\n")
     assert eventually(lambda: not Path(file).parent.exists())
+
+
+def test_the_profile_is_used_if_it_is_installed(wireshark, tmp_path: Path) -> None:
+    install(folders())
+    settings = wireshark(f'echo "$@" > {tmp_path}/part; mv {tmp_path}/part {tmp_path}/words')
+    with open_session(FABRIC) as session:
+        session.read()
+        open_packets(session, [1], settings)
+    assert eventually((tmp_path / "words").exists)
+    assert (tmp_path / "words").read_text().split()[:3] == ["-C", "nvgre", "-r"]
 
 
 def test_no_packets_open_nothing(wireshark, tmp_path: Path) -> None:
