@@ -141,8 +141,8 @@ def walk_block(
         at = header + int(halves[half + _MAC_HALF])
         if at + captured > end or at - _ROOM[form] < header + _BYTES:
             return count, False
-        outgoing = int(buf[header + _PACKET_TYPE]) == OUTGOING
-        if loopback == 0 or not outgoing or int(words[word + _INDEX_WORD]) != loopback:
+        again = loopback != 0 and int(words[word + _INDEX_WORD]) == loopback
+        if not again or int(buf[header + _PACKET_TYPE]) != OUTGOING:
             status = int(words[word + _STATUS_WORD])
             tag = _tag(words, halves, header, status) if form != PLAIN else -1
             begin = at

@@ -71,6 +71,13 @@ class RingMemory:
             self._libc.munmap(self._address, self.size)
 
 
+def load_kernel() -> None:
+    """Compile the walk, or load what was compiled: what comes meanwhile would be lost."""
+    nothing = np.zeros(8, np.int64)
+    views = nothing.view(np.uint8), nothing.view(np.uint32), nothing.view(np.uint16)
+    kernel.walk_block(*views, 0, nothing.nbytes, kernel.PLAIN, 0, 0, 0, *[nothing] * 4, nothing)
+
+
 @dataclass(slots=True)
 class Chunk:
     """Frames of consecutive blocks that wait to be passed on, as PacketBatch has them."""

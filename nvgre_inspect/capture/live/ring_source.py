@@ -19,7 +19,7 @@ from nvgre_inspect.capture.live.device import Device, find_interface, linktype_o
 from nvgre_inspect.capture.live.options import ADAPTER, LiveOptions, checked_interfaces
 from nvgre_inspect.capture.live.packet_socket import PacketSocket, wait_for
 from nvgre_inspect.capture.live.ready_made import chosen
-from nvgre_inspect.capture.live.ring import BLOCK_BYTES, Chunk, Ring, RingMemory
+from nvgre_inspect.capture.live.ring import BLOCK_BYTES, Chunk, Ring, RingMemory, load_kernel
 from nvgre_inspect.capture.live.rtnetlink import Link
 from nvgre_inspect.capture.reader import select
 from nvgre_inspect.capture.walked import BATCH_FRAMES, Int64
@@ -64,6 +64,7 @@ class RingSource:
             self._block_ms = _IMMEDIATE_BLOCK_MS
         # After twice that time a ring has handed over whatever was there.
         self._patience = 2 * self._block_ms / 1000 + _SLACK_SECONDS
+        load_kernel()
         try:
             self._open([(name, find_interface(self._links, name)) for name in checked_interfaces(options)])
         except BaseException:
