@@ -62,6 +62,8 @@ class InspectApp(CommandedApp):
     def __init__(self, session: Session, settings: Config, files: Sequence[str], loader: Loader | None = None) -> None:
         """`session` is open; `files` are its inputs as the user named them. `loader` reads it; None: one of its own."""
         super().__init__(settings.keys)
+        # Before anything is styled: with another theme all would be styled again.
+        install(self, settings.tui.theme)
         self.session = session
         self.settings = settings
         self.files = tuple(files)
@@ -86,7 +88,6 @@ class InspectApp(CommandedApp):
 
     async def on_mount(self) -> None:
         """Show the first screen and begin to read."""
-        install(self, self.settings.tui.theme)
         self._current = next(iter(SCREENS))
         await self.push_screen(self.current)
         self.loader.attach(self._tell, self._wanted)

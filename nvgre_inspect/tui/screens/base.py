@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from nvgre_inspect.actions import Context
 from nvgre_inspect.tui import asking, sharing
@@ -16,6 +16,7 @@ from nvgre_inspect.tui.keymap import bindings
 from nvgre_inspect.tui.messages import Selection
 from nvgre_inspect.tui.scope import Scope
 from nvgre_inspect.tui.widgets.breadcrumb import Breadcrumb
+from nvgre_inspect.tui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
     from nvgre_inspect.model.snapshot import Snapshot
@@ -70,7 +71,7 @@ class InspectScreen(Screen[None]):
         with Vertical(id="body"):
             yield from self.body()
         yield self._status
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     # --- hooks -------------------------------------------------------------------------------------------------------
 

@@ -10,12 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, OptionList
+from textual.widgets import OptionList
 
 from nvgre_inspect.actions import Context
 from nvgre_inspect.display.presented import Presented
 from nvgre_inspect.keys import shown
 from nvgre_inspect.tui.keymap import bindings
+from nvgre_inspect.tui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
     from nvgre_inspect.tui.app import InspectApp
@@ -97,7 +98,7 @@ class ColumnsDialog(ModalScreen[list[str] | None]):
             box.border_title = "Columns"
             box.border_subtitle = f"{shown(self.app.keys['mark'][0])} chooses"
             yield _Choice(self._columns, self._shown)
-            yield Footer(show_command_palette=False)
+            yield KeyLine()
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         """A click."""
