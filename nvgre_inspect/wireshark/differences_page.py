@@ -10,10 +10,10 @@ _GROUPS = {"of headers": HEADERS, "of ICMP": frozenset(ICMP), "of TCP": frozense
 _HEAD = """# Where our packets and tshark's differ
 
 The tests (`tests/interop/test_fields.py`) compare every packet of every capture at hand with `tshark -T fields`
-(4.0.17): addresses and ports of every layer, protocol numbers, VSIDs, VNIs, keys, sessions, labels and SPIs, lengths,
-TCP fields, VLAN ids, MAC addresses, fragments and times, occurrence by occurrence. Everything is equal, apart from what
-is listed here; each line is seen where it says, or the tests fail. TCP words are compared in
-`docs/tcp-analysis.md`.
+(4.0.17, 4.4.18 and 4.6.9): addresses and ports of every layer, protocol numbers, VSIDs, VNIs, keys, sessions, labels
+and SPIs, lengths, TCP fields, VLAN ids, MAC addresses, fragments and times, occurrence by occurrence. Everything is
+equal, apart from what is listed here; each line is seen where it says, in each of these versions, or the tests fail.
+TCP words are compared in `docs/tcp-analysis.md`.
 
 `nvgre-inspect verify FILE` does the same with a capture of yours, and names the entry that explains a difference.
 This page is written by `pytest tests/interop/test_fields.py --update` from `nvgre_inspect/wireshark/differences.py`.
