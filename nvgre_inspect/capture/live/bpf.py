@@ -74,7 +74,7 @@ def compile_filter(expression: str, linktype: int, snaplen: int) -> BpfProgram:
         compiled = cypcap.compile(_link_layer(linktype), snaplen, expression, True, cypcap.NETMASK_UNKNOWN)
     except cypcap.Error as error:
         raise BpfError(explained(expression, linktype, str(error.msg))) from None
-    return _taken(expression, compiled, snaplen)
+    return _taken(compiled, snaplen)
 
 
 def compile_for_interface(expression: str, interface: str, linktype: int, snaplen: int) -> BpfProgram:
@@ -87,7 +87,7 @@ def compile_for_interface(expression: str, interface: str, linktype: int, snaple
             handle.set_buffer_size(1 << 16)
             handle.activate()
             compiled = handle.compile(expression, True, cypcap.NETMASK_UNKNOWN)
-            return _taken(expression, compiled, snaplen)
+            return _taken(compiled, snaplen)
     except cypcap.Error as error:
         raise BpfError(f"{interface}: libpcap does not compile the filter {expression!r} for it: {error.msg}") from None
 
@@ -116,10 +116,11 @@ def _without_header(instruction: Instruction, expression: str) -> Instruction:
     return code & ~_SIZE, true, false, known[at]
 
 
-def _taken(expression: str, compiled: Any, snaplen: int) -> BpfProgram:
+def _taken(compiled: Any, snaplen: int) -> BpfProgram:
     instructions = [tuple(instruction) for instruction in compiled]
     if len(instructions) > MOST_INSTRUCTIONS:
-        raise BpfError(f"the filter {expression!r} is too long for the kernel: {len(instructions)} instructions")
+        count = f"{len(instructions):,} instructions, where {MOST_INSTRUCTIONS:,} are the most"
+        raise BpfError(f"the filter is too long for the kernel: {count}")
     # A frame that is taken is taken up to the snapshot length, which libpcap may have made larger.
     return BpfProgram(
         tuple((code, true, false, snaplen if code == _RETURN and k else k) for code, true, false, k in instructions)

@@ -72,7 +72,8 @@ class PortableSource:
         bpf.compile_filter(options.bpf, bpf.file_linktype(datalink), options.snaplen)
         expression = chosen(options, tagged=datalink == offsets.DLT_ETHERNET)
         if expression:
-            handle.setfilter(expression)
+            # A netmask of its own would be looked up otherwise, which fails without an IPv4 address.
+            handle.setfilter(handle.compile(expression, True, cypcap.NETMASK_UNKNOWN))
         self.interfaces.append(
             InterfaceInfo("live", len(self.interfaces), name, bpf.file_linktype(datalink), options.snaplen)
         )

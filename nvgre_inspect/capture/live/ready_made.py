@@ -1,7 +1,7 @@
 """Ready-made capture filters: frames of encapsulations, and of one virtual network, as expressions of libpcap.
 
-Limits: a filter sees one frame by itself and knows no loops. So of a VSID it sees the outermost one, behind at most one
-VLAN tag, in first fragments, and over IPv6 only without extension headers. What is read from a file or kept by `--vsid`
+Limits: a filter sees one frame by itself and knows no loops. So of a VSID it sees the outermost one, behind at most two
+VLAN tags, in first fragments, and over IPv6 only without extension headers. What is read from a file or kept by `--vsid`
 knows no such limits.
 """
 
@@ -49,7 +49,8 @@ def chosen(options: LiveOptions, *, tagged: bool) -> str:
     elif options.tunnels_only:
         ready_made = tunnels_only()
     if ready_made and tagged:
-        ready_made = f"({ready_made}) or (vlan and ({ready_made}))"
+        # The second "vlan" is the tag behind the first.
+        ready_made = f"({ready_made}) or (vlan and ({ready_made})) or (vlan and ({ready_made}))"
     return f"({own}) and ({ready_made})" if own and ready_made else own or ready_made
 
 
