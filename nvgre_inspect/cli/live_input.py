@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from nvgre_inspect.reports.flow_log import FlowLog
     from nvgre_inspect.session import SessionOptions
 
-#: Bytes of frames that are kept on disk at most, however many packets they are.
-_KEPT_BYTES = 4 << 30
+#: Bytes of frames that are kept at most, however many packets they are, and which part of the memory that is free.
+_KEPT_BYTES = 1 << 30
+_KEPT_PART = 4
 
 
 def sources(arguments: argparse.Namespace) -> list[str]:
@@ -111,7 +112,7 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
             sinks.append(Recorder(arguments.record, source.interfaces, limits, force=arguments.force))
         captures = LiveCaptures(
             source,
-            KeptFrames(arguments.max_packets, _KEPT_BYTES),
+            KeptFrames(arguments.max_packets, min(_KEPT_BYTES, _free_memory() // _KEPT_PART)),
             sinks,
             count=min((n for n in (arguments.count, limits.stop_packets) if n is not None), default=None),
             seconds=limits.stop_seconds,
@@ -158,6 +159,14 @@ def _check(arguments: argparse.Namespace) -> None:
         _fail("-b goes on in the next file of a recording: -w FILE names it")
     if arguments.decap_to is not None and len(arguments.vsid or ()) != 1:
         _fail("--decap-to delivers one tenant's frames: --vsid says which")
+
+
+def _free_memory() -> int:
+    """Bytes; a guess where the system does not tell."""
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) << 10
+    return _KEPT_PART * _KEPT_BYTES
 
 
 def _compile(*, quiet: bool) -> None:

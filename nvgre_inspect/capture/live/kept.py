@@ -1,10 +1,11 @@
-"""KeptFrames: the newest frames of a live source, on disk, so that any of them can be read again.
+"""KeptFrames: the newest frames of a live source, so that any of them can be read again.
 
 A ring hands its memory back to the kernel after each batch, so what a person may look at later is kept here: in
-temporary files without a name (nothing stays behind, not even after SIGKILL), of which the oldest goes when there
-are too many frames or bytes. Frames lie in them as pcapng enhanced packet blocks, written by the kernel that writes
-captures; instead of an interface number a block has the row of the interface in its upper 16 bits and the link type in
-its lower ones.
+files without a name (nothing stays behind, not even after SIGKILL), of which the oldest goes when there are too many
+frames or bytes. They are in memory where the system has such files (Linux): a disk that is slow for a moment would
+keep the thread that captures, while 2 Gbit/s come; elsewhere they are temporary files. Frames lie in them as pcapng
+enhanced packet blocks, written by the kernel that writes captures; instead of an interface number a block has the row
+of the interface in its upper 16 bits and the link type in its lower ones.
 
 A position counts 32-bit words since the first frame, whether they are still there or not: positions only rise, and
 48 bits suffice for a petabyte.
@@ -14,6 +15,7 @@ Limits: fewer than 65,536 interfaces; lengths below 4 GiB.
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import tempfile
@@ -68,8 +70,8 @@ class KeptFrames:
     def __init__(self, max_packets: int, max_bytes: int, folder: Path | None = None) -> None:
         """Keep the newest `max_packets` frames, and up to a sixteenth more, as long as they take less than `max_bytes`.
 
-        `folder` is where the files are made, by default where spools of pipes go. Raises CaptureError if that cannot
-        be written to.
+        `folder` is where files are made on disk, by default where spools of pipes go, if they are not in memory. Raises
+        CaptureError if they cannot be made.
         """
         if max_packets < 1 or max_bytes < 1:
             raise ValueError("something must be kept")
@@ -77,6 +79,7 @@ class KeptFrames:
         self.notes: list[str] = []
         self._max_packets = max_packets
         self._max_bytes = max_bytes
+        self._in_memory = folder is None and hasattr(os, "memfd_create")
         self._folder = folder or spool_folder(Limits())
         self._segments: list[_Segment] = []
         #: Bytes and frames in all segments.
@@ -179,12 +182,19 @@ class KeptFrames:
         return last.first + last.size // 4 == self._next
 
     def _begin(self) -> None:
+        self._segments.append(_Segment(self._in_memory_file() if self._in_memory else self._on_disk(), self._next))
+
+    @staticmethod
+    def _in_memory_file() -> FileIO:
+        return FileIO(os.memfd_create("nvgre-inspect", os.MFD_CLOEXEC), "r+b")
+
+    def _on_disk(self) -> FileIO:
         usage = shutil.disk_usage(self._folder)
         if usage.free < min(_MARGIN, usage.total // _MARGIN_PART) and self._segments:
             self._keep_less("the disk is nearly full")
         # Lives as long as the segment, which closes it.
-        file = tempfile.TemporaryFile(buffering=0, prefix="nvgre-inspect-", dir=self._folder)  # noqa: SIM115
-        self._segments.append(_Segment(file, self._next))
+        file: FileIO = tempfile.TemporaryFile(buffering=0, prefix="nvgre-inspect-", dir=self._folder)  # noqa: SIM115
+        return file
 
     def _make_room(self, reason: str) -> bool:
         """Give up the oldest segment after a write failed; False: there is none with anything in it."""
@@ -202,9 +212,9 @@ class KeptFrames:
         """From now on keep no more than there is."""
         self._max_bytes = max(1, min(self._max_bytes, self._bytes))
         if not self.notes:
+            where = "memory" if self._in_memory else f"{self._folder} (set TMPDIR to a folder with more room)"
             self.notes.append(
-                f"only the newest packets can be looked at again, not as many as were asked for: {reason} in"
-                f" {self._folder} (set TMPDIR to a folder with more room)"
+                f"only the newest packets can be looked at again, not as many as were asked for: {reason} in {where}"
             )
 
     def _too_old(self) -> list[_Segment]:
