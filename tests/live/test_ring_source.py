@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def frame(number: int, length: int = 60) -> bytes:
 def opened(namespace: Namespace, *interfaces: str, **options: object) -> Iterator[RingSource]:
     """Capturing inside the namespace."""
     with namespace.entered():
-        source = RingSource(LiveOptions(interfaces, buffer_bytes=4 << 20, **options))
+        source = RingSource(LiveOptions(interfaces, **{"buffer_bytes": 4 << 20, **options}))
     try:
         yield source
     finally:
@@ -374,12 +375,15 @@ def test_without_link_layer(namespace: Namespace) -> None:
         ((["lo"], {}), "lo is down: ip link set lo up"),
         ((["in0", "in0"], {}), "an interface is named twice"),
         ((["in0", "any"], {}), "any stands for all interfaces"),
+        ((["in0"], {"snaplen": 0}), "a snapshot length of 0 bytes cannot be"),
+        ((["in0"], {"snaplen": 1 << 31}), "a snapshot length of 2147483648 bytes cannot be"),
+        ((["in0"], {"buffer_bytes": 1 << 50}), "a buffer has from 1 MiB to 65,536 MiB"),
         ((["in0"], {"timestamp": "atomic"}), "no time stamps of type 'atomic'; there are: host, adapter_unsynced"),
         ((["in0"], {"timestamp": "adapter_unsynced"}), "in0 makes no time stamps of its own"),
         ((["any"], {"bpf": "ether[6] = 2"}), "looks at link-layer addresses"),
     ],
 )
-def test_what_cannot_be_opened(veth_pair: VethPair, words: tuple[list[str], dict[str, str]], sentence: str) -> None:
+def test_what_cannot_be_opened(veth_pair: VethPair, words: tuple[list[str], dict[str, Any]], sentence: str) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     interfaces, options = words
     with pytest.raises(CaptureError) as error, opened(veth_pair.namespace, *interfaces, **options):

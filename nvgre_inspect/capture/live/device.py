@@ -41,7 +41,10 @@ def find_interface(interfaces: Interfaces, name: str) -> Link | None:
     """The interface of that name, None for `any`. CaptureError if there is none, or it is down."""
     if name == ANY:
         return None
-    links = interfaces.all()
+    try:
+        links = interfaces.all()
+    except OSError as error:
+        raise CaptureError(f"the kernel does not tell its interfaces: {error.strerror}") from None
     for link in links:
         if link.name == name:
             if not link.is_up:

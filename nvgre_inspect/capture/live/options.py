@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nvgre_inspect.capture.limits import MIB, STANDARD_SNAPLEN, CaptureError
+from nvgre_inspect.capture.limits import GIB, MIB, STANDARD_SNAPLEN, CaptureError
 
 #: The name that stands for all interfaces at once.
 ANY = "any"
@@ -12,6 +12,8 @@ ANY = "any"
 HOST = "host"
 ADAPTER = "adapter_unsynced"
 TIMESTAMPS = (HOST, ADAPTER)
+#: More memory than that nobody gives to a ring; the kernel counts frames in 32 bits.
+MOST_BUFFER_BYTES = 64 * GIB
 
 
 @dataclass(frozen=True)
@@ -46,4 +48,8 @@ def checked_interfaces(options: LiveOptions) -> tuple[str, ...]:
         raise CaptureError(f"{ANY} stands for all interfaces: name no others beside it")
     if options.timestamp and options.timestamp not in TIMESTAMPS:
         raise CaptureError(f"no time stamps of type {options.timestamp!r}; there are: {', '.join(TIMESTAMPS)}")
+    if not 0 < options.snaplen < 1 << 31:
+        raise CaptureError(f"a snapshot length of {options.snaplen} bytes cannot be")
+    if not 0 < options.buffer_bytes <= MOST_BUFFER_BYTES:
+        raise CaptureError(f"a buffer has from 1 MiB to {MOST_BUFFER_BYTES // MIB:,} MiB")
     return names

@@ -1,8 +1,8 @@
 """Ready-made capture filters: frames of encapsulations, and of one virtual network, as expressions of libpcap.
 
-Limits: a filter sees one frame by itself and knows no loops. So of a VSID it sees the outermost one, behind at most two
-VLAN tags, in first fragments, and over IPv6 only without extension headers. What is read from a file or kept by `--vsid`
-knows no such limits.
+Limits: a filter sees one frame by itself and knows no loops. So of a VSID it sees that of the outermost header, behind
+at most two VLAN tags, in first fragments, and over IPv6 only without extension headers. What is kept by the decoder's
+own word (`--vsid`) knows no such limits.
 """
 
 from __future__ import annotations

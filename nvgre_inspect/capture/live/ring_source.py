@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from dissectors import offsets
+from nvgre_inspect.capture.limits import CaptureError
 from nvgre_inspect.capture.live import bpf, rtnetlink
 from nvgre_inspect.capture.live.device import Device, find_interface, linktype_of
 from nvgre_inspect.capture.live.options import ADAPTER, LiveOptions, checked_interfaces
@@ -49,9 +50,8 @@ class RingSource:
         self.damage: list[str] = []
         self._options = options
         self._stopping = False
-        # Made here, so that they are of the namespace of the sockets.
-        self._links = rtnetlink.Interfaces()
-        self._changes = rtnetlink.LinkChanges()
+        # Made with the sockets, so that they are of the same namespace.
+        self._links, self._changes = _kernel_told()
         self._devices: list[Device] = []
         self._sockets: list[PacketSocket] = []
         self._rings: list[Ring] = []
@@ -181,17 +181,13 @@ class RingSource:
         if not waiting:
             return -_NO_LIMIT
         limit = min(ring.waiting[-1].latest for ring in waiting)
-        if len(waiting) == len(self._rings):
-            return limit
-        # A ring without a frame may yet hand over some that are as old as those that were just fetched.
-        since = time.monotonic() - self._patience
-        old = [
-            chunk.latest
-            for ring in waiting
-            for chunk in ring.waiting
-            if chunk.fetched <= since or (ring.under_pressure and chunk is ring.waiting[0])
-        ]
-        return min(limit, max(old, default=-_NO_LIMIT))
+        if len(waiting) < len(self._rings):
+            # A ring without a frame may yet hand over some that are as old as those that were just fetched.
+            since = time.monotonic() - self._patience
+            old = [chunk.latest for ring in waiting for chunk in ring.waiting if chunk.fetched <= since]
+            limit = min(limit, max(old, default=-_NO_LIMIT))
+        # Room for what comes is worth more than order. A clock that was set back would hold frames for as long.
+        return max([limit, *(ring.waiting[0].latest for ring in waiting if ring.under_pressure)])
 
     def _merged(self, limit: int) -> PacketBatch:
         """All frames up to that key, by time; those of one interface as they came."""
@@ -255,6 +251,13 @@ class RingSource:
             sock.close()
         self._changes.close()
         self._links.close()
+
+
+def _kernel_told() -> tuple[rtnetlink.Interfaces, rtnetlink.LinkChanges]:
+    try:
+        return rtnetlink.Interfaces(), rtnetlink.LinkChanges()
+    except OSError as error:
+        raise CaptureError(f"the kernel does not tell its interfaces: {error.strerror}") from None
 
 
 def _pieces(batch: PacketBatch) -> Iterator[PacketBatch]:

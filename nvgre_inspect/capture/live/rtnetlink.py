@@ -74,8 +74,11 @@ class Interfaces:
         return sorted(found, key=lambda link: link.index)
 
     def named(self, name: str) -> Link | None:
-        """The interface of that name."""
-        return next((link for link in self.all() if link.name == name), None)
+        """The interface of that name; None: there is none, or the kernel does not answer."""
+        try:
+            return next((link for link in self.all() if link.name == name), None)
+        except OSError:
+            return None
 
     def at(self, index: int) -> Link | None:
         """The interface of that index; None: there is none any more."""

@@ -31,7 +31,7 @@ class LiveSource(Protocol):
         ...
 
     def refresh(self) -> None:
-        """Read the counters of the capturing system anew."""
+        """Read the counters of the capturing system anew. Called by the thread that reads."""
         ...
 
     def stop(self) -> None:
