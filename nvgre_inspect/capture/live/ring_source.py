@@ -1,14 +1,12 @@
 """RingSource: live frames of Linux, from one ring for each interface, in order of time.
 
-A ring hands its frames over when a block is full or some time is over. So where there are several, a frame is passed on
-when the other interfaces have handed over what is earlier, or have had the time to.
+Everything is prepared before anything is received: filters, memory, the compiled walk. What needs rights is done then.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -20,10 +18,11 @@ from nvgre_inspect.capture.live.device import Device, find_interface, linktype_o
 from nvgre_inspect.capture.live.options import ADAPTER, LiveOptions, checked_interfaces
 from nvgre_inspect.capture.live.packet_socket import PacketSocket, wait_for
 from nvgre_inspect.capture.live.ready_made import chosen
-from nvgre_inspect.capture.live.ring import BLOCK_BYTES, Chunk, Ring, RingMemory, load_kernel
+from nvgre_inspect.capture.live.ring import BLOCK_BYTES, Ring, RingMemory, load_kernel
+from nvgre_inspect.capture.live.ring_merge import RingMerge
 from nvgre_inspect.capture.live.rtnetlink import Link
 from nvgre_inspect.capture.reader import select
-from nvgre_inspect.capture.walked import BATCH_FRAMES, Int64
+from nvgre_inspect.capture.walked import BATCH_FRAMES
 from nvgre_inspect.kernels import ring as kernel
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.source import InterfaceInfo
@@ -36,8 +35,6 @@ _LOOK_SECONDS: Final = 0.05
 _BLOCK_MS, _MERGED_BLOCK_MS, _IMMEDIATE_BLOCK_MS = 50, 20, 10
 #: The kernel's timer may be that late.
 _SLACK_SECONDS: Final = 0.02
-_NO_LIMIT: Final = 1 << 62
-_NO_FRAMES: Final = np.empty(0, np.int64)
 
 
 class RingSource:
@@ -56,7 +53,6 @@ class RingSource:
         self._sockets: list[PacketSocket] = []
         self._rings: list[Ring] = []
         self._memory: RingMemory | None = None
-        self._frames = 0
         self._mixed_times = False
         several = len(options.interfaces) > 1
         self._block_ms = _MERGED_BLOCK_MS if several else _BLOCK_MS
@@ -89,6 +85,7 @@ class RingSource:
             promiscuous = self._options.promiscuous
             self._devices.append(Device(link, sock, info, self._links, self.notes, promiscuous=promiscuous))
             start += blocks * BLOCK_BYTES
+        self._merge = RingMerge(self._rings, [info.linktype for info in self.interfaces], self._patience)
         self.refresh()
 
     def _prepare(self, name: str, link: Link | None) -> int:
@@ -122,8 +119,8 @@ class RingSource:
         """See `LiveSource`."""
         yielded = time.monotonic()
         while not self._stopping:
-            self._fetch()
-            batch = self._merged(self._limit())
+            self._merge.fetch()
+            batch = self._merge.ready()
             now = time.monotonic()
             if len(batch) or now - yielded >= _TICK_SECONDS:
                 yield from _pieces(batch)
@@ -131,7 +128,7 @@ class RingSource:
                 self._look()
             else:
                 self._wait(min(_LOOK_SECONDS, yielded + _TICK_SECONDS - now))
-            self._give_back()
+            self._merge.give_back()
         yield from self._rest()
 
     def _rest(self) -> Iterator[PacketBatch]:
@@ -140,8 +137,8 @@ class RingSource:
             sock.attach(bpf.nothing())
         until = time.monotonic() + self._patience
         while True:
-            fetched = self._fetch()
-            batch = self._merged(self._limit())
+            fetched = self._merge.fetch()
+            batch = self._merge.ready()
             if len(batch):
                 yield from _pieces(batch)
             elif not fetched:
@@ -149,16 +146,9 @@ class RingSource:
                 if now >= until or all(ring.is_empty() for ring in self._rings):
                     break
                 self._wait(until - now)
-            self._give_back()
-        yield from _pieces(self._merged(_NO_LIMIT))
-        self._give_back()
-
-    def _fetch(self) -> bool:
-        return sum(ring.fetch() for ring in self._rings) > 0  # of all of them
-
-    def _give_back(self) -> None:
-        for ring in self._rings:
-            ring.give_back()
+            self._merge.give_back()
+        yield from _pieces(self._merge.rest())
+        self._merge.give_back()
 
     def _wait(self, seconds: float) -> None:
         """Until a ring has something, but for those that have: the kernel tells that again and again."""
@@ -174,50 +164,6 @@ class RingSource:
         if self._changes.drain() or something:
             for device in self._devices:
                 device.look()
-
-    def _limit(self) -> int:
-        """The key up to which frames may be passed on: no earlier ones will come, as far as can be known."""
-        waiting = [ring for ring in self._rings if ring.waiting]
-        if not waiting:
-            return -_NO_LIMIT
-        limit = min(ring.waiting[-1].latest for ring in waiting)
-        if len(waiting) < len(self._rings):
-            # A ring without a frame may yet hand over some that are as old as those that were just fetched.
-            since = time.monotonic() - self._patience
-            old = [chunk.latest for ring in waiting for chunk in ring.waiting if chunk.fetched <= since]
-            limit = min(limit, max(old, default=-_NO_LIMIT))
-        # Room for what comes is worth more than order. A clock that was set back would hold frames for as long.
-        return max([limit, *(ring.waiting[0].latest for ring in waiting if ring.under_pressure)])
-
-    def _merged(self, limit: int) -> PacketBatch:
-        """All frames up to that key, by time; those of one interface as they came."""
-        parts = [(number, part) for number, ring in enumerate(self._rings) for part in ring.take(limit)]
-        batch = self._batch([number for number, _ in parts], [part for _, part in parts])
-        if len({number for number, _ in parts}) > 1:
-            keys = np.concatenate([chunk.keys[first:last] for _, (chunk, first, last) in parts])
-            batch = replace(select(batch, np.argsort(keys, kind="stable")), position=batch.position)
-        self._frames += len(batch)
-        return batch
-
-    def _batch(self, numbers: Sequence[int], parts: Sequence[tuple[Chunk, int, int]]) -> PacketBatch:
-        counts = [last - first for _, first, last in parts]
-        interface = np.repeat(np.array(numbers, np.int32), counts)
-        linktypes = np.array([info.linktype for info in self.interfaces], np.uint16)
-
-        def joined(name: str) -> Int64:
-            pieces = [getattr(chunk, name)[first:last] for chunk, first, last in parts]
-            return pieces[0] if len(pieces) == 1 else np.concatenate([_NO_FRAMES, *pieces])
-
-        return PacketBatch(
-            buffer=self._rings[0].buffer,
-            offset=joined("offset"),
-            caplen=joined("caplen"),
-            wirelen=joined("wirelen"),
-            ts_ns=joined("ts_ns"),
-            linktype=linktypes[interface],
-            interface=interface,
-            position=np.arange(self._frames, self._frames + sum(counts), dtype=np.int64),
-        )
 
     # --- the rest of LiveSource -------------------------------------------------------------------------------------
 
