@@ -53,7 +53,7 @@ class Running:
         assert done, (self.lines[-5:], self.process.poll(), self.words)
 
     def wait_for_capture(self) -> None:
-        """Until there is a packet socket in the namespace that is bound to an interface and runs."""
+        """Until it has a packet socket that is bound to an interface and runs."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._is_capturing():
             assert self.process.poll() is None, self.words
@@ -61,9 +61,13 @@ class Running:
             time.sleep(0.02)
 
     def _is_capturing(self) -> bool:
+        folder = Path(f"/proc/{self.process.pid}/fd")
+        own = {os.readlink(link) for link in folder.iterdir() if link.is_symlink()}
         lines = [line.split() for line in self._namespace.run("cat", "/proc/net/packet").stdout.splitlines()]
-        interface, running = lines[0].index("Iface"), lines[0].index("R")
-        return any(line[interface] != "0" and line[running] == "1" for line in lines[1:])
+        interface, running, inode = (lines[0].index(name) for name in ("Iface", "R", "Inode"))
+        # Others may capture there as well.
+        mine = [line for line in lines[1:] if f"socket:[{line[inode]}]" in own]
+        return any(line[interface] != "0" and line[running] == "1" for line in mine)
 
     def rows(self) -> list[dict[str, Any]]:
         """The lines as JSON objects."""

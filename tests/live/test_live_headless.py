@@ -20,6 +20,7 @@ from tests.live.running import PATIENCE_SECONDS, live
 
 #: What depends on when a packet was sent, or captured.
 TIMES = {"first_seen", "last_seen", "duration_s", "handshake_rtt_ms"}
+SIDES = ("fwd", "rev")
 #: TCP words that depend on how far apart segments are.
 PACED = {"retransmissions", "out_of_order", "duplicates", "lost_segments", "duplicate_acks", "state"}
 
@@ -65,13 +66,24 @@ def _interfaces(session: Any) -> list[int]:
     return [int(at) for one in session.frames(inner=None) for at in one.batch.interface]
 
 
+def sent_again(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Retransmissions and segments out of order as one number: which of them it is goes by 3 ms, which a machine that
+    is busy with other tests does not keep.
+    """
+    return [
+        {**row, **{f"again_{side}": row[f"retransmissions_{side}"] + row[f"out_of_order_{side}"] for side in SIDES}}
+        for row in rows
+    ]
+
+
 @pytest.mark.parametrize("name", ["fault-loss", "healthy-request-response"])
 def test_the_tables_equal_the_truth(veth_pair, tmp_path, name):
     scenario = play(name, tmp_path)
     point, true = next((point, true) for point, true in scenario.truth["points"].items() if "uplink" in point)
     capture = one_point(scenario, point, tmp_path)
     found = captured(veth_pair, capture, true["packets"], tmp_path)
-    assert without(found, TIMES) == without(true["flows"], TIMES)
+    parts = {f"{word}_{side}" for word in ("retransmissions", "out_of_order") for side in SIDES}
+    assert without(sent_again(found), TIMES | parts) == without(sent_again(true["flows"]), TIMES | parts)
 
 
 def test_nothing_is_lost_at_20000_packets_a_second(veth_pair, tmp_path):
@@ -79,7 +91,7 @@ def test_nothing_is_lost_at_20000_packets_a_second(veth_pair, tmp_path):
     point, true = next((point, true) for point, true in scenario.truth["points"].items() if "uplink" in point)
     capture = one_point(scenario, point, tmp_path)
     found = captured(veth_pair, capture, true["packets"], tmp_path, "--pps", "20000")
-    paced = {f"{word}_{side}" for word in PACED for side in ("fwd", "rev")} | PACED
+    paced = {f"{word}_{side}" for word in PACED for side in SIDES} | PACED
     assert without(found, TIMES | paced) == without(true["flows"], TIMES | paced)
 
 
