@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 DEMO   := samples/fabric.pcapng
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint format bench man screenshots clean
+.PHONY: help demo test lint format bench man samples screenshots clean
 
 help:
 	@echo "make demo    what nvgre-inspect says about $(DEMO)"
@@ -18,6 +18,7 @@ help:
 	@echo "make format  let ruff format the code"
 	@echo "make bench   the benchmark against public tools (docs/benchmarks.md)"
 	@echo "make man     the manual page: build/nvgre-inspect.1"
+	@echo "make samples the captures of samples/, from their scenarios"
 	@echo "make screenshots  the pictures of README and docs, taken from the app"
 	@echo "make clean   remove .venv and everything else that was made"
 
@@ -44,6 +45,9 @@ man: $(VENV)/.installed
 	@mkdir -p build
 	$(BIN)/nvgre-inspect man > build/nvgre-inspect.1
 	@echo "build/nvgre-inspect.1 (read it with: man -l build/nvgre-inspect.1)"
+
+samples: $(VENV)/.installed
+	$(BIN)/python -m samples.make
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.tui.screenshots

@@ -166,7 +166,7 @@ the server), and what:
 
 - a TCP segment: flags (`S`, `F`, `R`, `P`, `.` for ACK, `E`, `W`); first, end and length of its sequence numbers, which
   count from the sender's initial one; `ack` and `win` (as it stands in the header; 512); options among `mss N`,
-  `sackOK`, `wscale N` and `sack FIRST:END FIRST:END`; its payload as a text, without which it is made up;
+  `sackOK`, `wscale N` and `sack FIRST:END FIRST:END`; what its payload begins with, as a text;
 - `udp LENGTH` or `udp "text"`: a datagram;
 - `frame` and hexadecimal digits: a whole Ethernet frame of the machine.
 

@@ -29,7 +29,7 @@ class Segment:
     ack: int = 0
     window: int = DEFAULT_WINDOW
     options: TCPOptions = field(default_factory=TCPOptions)
-    #: Its payload; empty: a part of the stream of payload.
+    #: What its payload begins with; the rest is a part of the stream of payload.
     text: bytes = b""
 
 

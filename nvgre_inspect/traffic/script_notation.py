@@ -10,8 +10,9 @@
 
 A line has the time since the line above, who sends (`>` the client, `<` the server), and what: a TCP segment with flags
 (`S` `F` `R` `P` `.` for ACK, `E` ECE, `W` CWR), `first:end(length)` of its sequence numbers, which count from the
-sender's initial one, and if need be `ack`, `win` (as it stands in the header), options, and its payload as a text; a
-UDP datagram, by its length or text; or a whole Ethernet frame in hexadecimal digits. `#` begins a line of comment.
+sender's initial one, and if need be `ack`, `win` (as it stands in the header), options, and what its payload begins
+with, as a text; a UDP datagram, by its length or text; or a whole Ethernet frame in hexadecimal digits. `#` begins a
+line of comment.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def _segment(flags: str, rest: str) -> Segment:
         raise ValueError
     first, end, length = (_number(group, _MASK) for group in found.groups()[:3])
     data = b"" if text is None else _bytes(text[1])
-    if end - first != length or length > _LONGEST or (text is not None and len(data) != length):
+    if end - first != length or length > _LONGEST or len(data) > length:
         raise ValueError
     return Segment(
         sum(_FLAGS[flag] for flag in set(flags)),

@@ -42,7 +42,8 @@ def test_every_capture_is_described_and_small() -> None:
     readme = (SAMPLES / "README.md").read_text()
     described = set(re.findall(r"`([\w-]+\.pcap(?:ng)?)`", readme))
     assert described == {path.name for path in CAPTURES}
-    assert set(re.findall(r"`(make_\w+\.(?:py|sh))`", readme)) == {path.name for path in SAMPLES.glob("make_*")}
+    makers = {path.name for pattern in ("make_*", "*.toml") for path in SAMPLES.glob(pattern)}
+    assert set(re.findall(r"`(make_\w+\.(?:py|sh)|[\w-]+\.toml)`", readme)) == makers
     sizes = [path.stat().st_size for path in CAPTURES]
     assert max(sizes) < 1_000_000
     assert sum(sizes) < 3_000_000

@@ -63,8 +63,8 @@ def test_the_profile_has_columns_and_a_colour_for_each_tenant(home: Path, sample
     assert main(["wireshark", "install", "-q"]) == 0
     listing = ask("-C", "nvgre", "-r", str(samples / "overlapping-tenants.pcap"), "-c", "2")
     first, second = listing.output.decode().splitlines()
-    assert first.split()[2:6] == ["5001", "221", "192.168.50.1", "-"]
-    assert second.split()[2:6] == ["5002", "221", "192.168.50.1", "-"]
+    assert first.split()[2:6] == ["5001", "181", "192.168.50.1", "-"]
+    assert second.split()[2:6] == ["5002", "181", "192.168.50.1", "-"]
     colors = ask(
         *("--color", "-C", "nvgre", "-r", str(samples / "vlan.pcap")),
         *("-T", "fields", "-e", "nvgre.vsid", "-e", "frame.coloring_rule.name"),

@@ -112,8 +112,8 @@ def test_a_walk_through_overlapping_tenants(tmux, tmp_path):
 def test_damage_is_shown_and_said_when_one_leaves(tmux):
     damaged = ROOT / "samples" / "truncated.pcap"
     tmux.type(f"cat {shlex.quote(str(damaged))} | {command('-')}; echo left with $?", "Enter")
-    tmux.wait_for("standard input", "ends early, at byte 31328")
+    tmux.wait_for("standard input", "ends early, at byte 30988")
     tmux.type("4")
-    tmux.wait_for("of 6 flows")
+    tmux.wait_for("of 10 flows")
     tmux.type("C-q")
-    tmux.wait_for("standard input ends early, at byte 31328", "left with 3")
+    tmux.wait_for("standard input ends early, at byte 30988", "left with 3")

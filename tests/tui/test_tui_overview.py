@@ -93,7 +93,7 @@ async def test_encrypted():
 async def test_damage_is_said_in_full_and_what_was_read_is_shown(size):
     async with shown("truncated.pcapng", size) as (app, _):
         seen = " ".join(text(app).split())
-        assert "ends early, at byte 32260: 168 of 172 bytes of frame 54 are there" in seen
+        assert "ends early, at byte 31860: 24 of 128 bytes of frame 54 are there" in seen
         assert seen.count("ends early") == 1
         for part in ("53 packets", "Throughput peak", "Tenants (2)", "Tunnels (1)", "Findings (0)"):
             assert part in seen

@@ -38,13 +38,14 @@ class TCP:
         self.output = machine.send
         #: By local port, peer's address and port.
         self._connections: dict[_Key, Connection] = {}
-        self._listening: dict[int, Accept] = {}
+        #: By port, in the order in which they are asked.
+        self._listening: dict[int, list[Accept]] = {}
         #: Ports of which this stack leaves all segments to others.
         self._muted: set[int] = set()
 
     def listen(self, port: int, accept: Accept) -> None:
-        """Connections to `port` are given to `accept`."""
-        self._listening[port] = accept
+        """Connections to `port` are given to `accept`, unless somebody who listened before takes them."""
+        self._listening.setdefault(port, []).append(accept)
 
     def mute(self, port: int) -> None:
         """Never answer segments to `port`: somebody else speaks for it."""
@@ -78,7 +79,7 @@ class TCP:
         connection = self._connections.get((segment.dst_port, datagram.src, segment.src_port))
         if connection is not None:
             connection.receive(segment, datagram)
-        elif datagram.sound and segment.dst_port not in self._muted:
+        elif datagram.sound:
             self._unknown(segment, datagram)
 
     def too_big(self, quoted: bytes, dst: bytes, mtu: int) -> None:
@@ -90,22 +91,30 @@ class TCP:
 
     def _unknown(self, segment: tcp_wire.Segment, datagram: ip.Datagram) -> None:
         """RFC 9293 section 3.10.7.1: a new connection, or nothing that we know of."""
-        accept = self._listening.get(segment.dst_port)
         number, by_client = self._machine.conversations.find(
             datagram.src, segment.src_port, datagram.dst, segment.dst_port
         )
-        if accept is not None and segment.flags & (SYN | ACK | RST) == SYN:
-            ports = (segment.dst_port, segment.src_port)
-            route = self._route(datagram.src, datagram.tos >> 2)
-            connection = Connection(self, route, ports, Application(), number=number, client=False)
+        if segment.flags & (SYN | ACK | RST) == SYN and self._accepted(segment, datagram, number):
+            return
+        if not segment.flags & RST and segment.dst_port not in self._muted:
+            self._refuse(segment, datagram, number, not by_client)
+
+    def _accepted(self, segment: tcp_wire.Segment, datagram: ip.Datagram, number: int) -> bool:
+        """Whether somebody takes a new connection."""
+        listening = self._listening.get(segment.dst_port)
+        if listening is None:
+            return False
+        ports = (segment.dst_port, segment.src_port)
+        route = self._route(datagram.src, datagram.tos >> 2)
+        connection = Connection(self, route, ports, Application(), number=number, client=False)
+        for accept in listening:
             application = accept(connection)
             if application is not None:
                 connection.application = application
                 self._connections[segment.dst_port, datagram.src, segment.src_port] = connection
                 connection.opened_by(segment)
-                return
-        if not segment.flags & RST:
-            self._refuse(segment, datagram, number, not by_client)
+                return True
+        return False
 
     def _refuse(self, segment: tcp_wire.Segment, datagram: ip.Datagram, number: int, from_client: bool) -> None:
         route = self._route(datagram.src, 0)

@@ -74,7 +74,8 @@ class _Dialogue:
     def _send_segment(self, side: int, segment: script.Segment) -> None:
         options = _options(segment.options, self._isns[1 - side])
         # Payload is the same for the same sequence numbers; a SYN has number 0.
-        data = segment.text or payload.piece((segment.seq - 1) % payload.PERIOD, segment.length)
+        text = segment.text
+        data = text + payload.piece((segment.seq - 1 + len(text)) % payload.PERIOD, segment.length - len(text))
         seq = (self._isns[side] + segment.seq) & _SEQUENCE
         acks = segment.flags & offsets.TCP_ACK_FLAG
         ack = (self._isns[1 - side] + segment.ack) & _SEQUENCE if acks else 0

@@ -23,6 +23,7 @@ SYN, ACK, PSH = offsets.TCP_SYN, offsets.TCP_ACK_FLAG, offsets.TCP_PSH
             Step(1_500_000, False, Segment(ACK, 1, 0, 7, options=TCPOptions(sack=((10, 20), (30, 40))))),
         ),
         (r'+1s > P. 1:5(4) ack 1 "a\r\x00\""', Step(10**9, True, Segment(PSH | ACK, 1, 4, 1, text=b'a\r\0"'))),
+        ('+0 > P. 1:11(10) ack 1 "GET "', Step(0, True, Segment(PSH | ACK, 1, 10, 1, text=b"GET "))),
         ("  +2us  >   udp 200", Step(2000, True, UDP(200))),
         ('+0 < udp "a < b"', Step(0, False, UDP(5, b"a < b"))),
         (
