@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nvgre_inspect.cli import analysis, summary
 from nvgre_inspect.cli.arguments import Parser, add_files, add_time, add_words
 from nvgre_inspect.cli.asking import settings_of
-from nvgre_inspect.cli.errors import DAMAGED, DONE, FAILED
+from nvgre_inspect.cli.errors import DAMAGED, DONE, FAILED, INTERRUPTED
 from nvgre_inspect.config import THEME_CHOICES
 
 if TYPE_CHECKING:
@@ -73,4 +73,6 @@ def _conclude(app: InspectApp, *, quiet: bool) -> int:
         analysis.say(sentence)
     for sentence in app.outcome.damage:
         analysis.say(sentence)
+    if app.outcome.cancelled:
+        return INTERRUPTED
     return DAMAGED if app.outcome.damage else DONE

@@ -79,6 +79,12 @@ def test_an_error_while_reading_is_the_exit_code(opened, capsys, error, code):
     assert capsys.readouterr().err.startswith("nvgre-inspect: ")
 
 
+def test_reading_that_was_cancelled_is_the_exit_code(opened, capsys):
+    opened.outcome = Outcome(None, cancelled=True, damage=("x.pcap ends early",))
+    assert main([FABRIC]) == 130
+    assert capsys.readouterr().err == "x.pcap ends early\n"
+
+
 def test_left_before_the_end_nothing_is_wrong(opened, capsys):
     opened.outcome = None
     assert main([FABRIC]) == 0

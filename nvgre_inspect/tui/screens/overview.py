@@ -134,6 +134,8 @@ class OverviewScreen(PanesScreen):
         for name, table in self._tables.items():
             table.present({**columns_of(self.app, name), **COMPACT[name]}, rates.get(name, _SHOWN[name]))
         self._tables["tenants"].focus()
+        if self.app.loading:
+            self.query_one("#facts", Static).update("reading …")
         self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
 
     def panes(self) -> Sequence[Widget]:
@@ -149,6 +151,11 @@ class OverviewScreen(PanesScreen):
     def refresh_snapshot(self, snapshot: Snapshot) -> None:
         """Look again."""
         self._look(snapshot)
+
+    def nothing_read(self, why: str) -> None:
+        """There is nothing to look at."""
+        shown = themes.severity("warning")
+        self.query_one("#facts", Static).update(Text(f"{shown.symbol} {why}", self._style(shown.style)))
 
     @work(thread=True, exclusive=True, group="glance")
     def _look(self, snapshot: Snapshot) -> None:

@@ -38,7 +38,8 @@ class ThroughputChart(Vertical):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        # Until there is something to draw: axes of nothing say nothing.
+        super().__init__(classes="-empty")
         self._entries: list[Text] = []
 
     def compose(self) -> ComposeResult:

@@ -86,6 +86,10 @@ def test_no_flow_ids_no_bins():
         ([(0, 0, 0, 4)], "one FlowID, 0 (RFC 7637 3.2: not generated): one path a direction"),
         ([(0, 0, 17, 4)], "one FlowID, 17: one path a direction"),
         ([(f, 0, f, 10) for f in range(8)], "8 FlowIDs, evenly spread"),
+        ([(0, 0, 8, 19), *((f, 0, f, 10) for f in range(8))], "9 FlowIDs, evenly spread"),
+        ([(0, 0, 8, 22), *((f, 0, f, 10) for f in range(8))], "9 FlowIDs, unevenly spread: 8 has 22%"),
+        ([(0, 0, 64, 1_500), *((f, 0, f, 1_000) for f in range(64))], "65 FlowIDs, evenly spread"),
+        ([(0, 0, 64, 1_600), *((f, 0, f, 1_000) for f in range(64))], "65 FlowIDs, unevenly spread: 64 has 2%"),
         ([(0, 0, 5, 1000), *((f, 0, f + 10, 10) for f in range(8))], "9 FlowIDs, unevenly spread: 5 has 93%"),
     ],
 )
