@@ -536,6 +536,9 @@ class Session:
             else:
                 note += ": a mirror of both directions, or capture on 'any'?"
             notes.append(note)
+        left = int(state.evicted["flows"].sum())
+        if left:
+            notes.append(f"{left:,} flows left to make room for new ones, those that were idle longest (--max-flows)")
         for table, rows in state.overflow.items():
             notes.append(f"the {table} table is full: {rows:,} packets are not in it")
         return notes

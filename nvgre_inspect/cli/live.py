@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -202,9 +202,12 @@ def run(arguments: argparse.Namespace) -> int:
             with Session(lambda: captures, options, on_evict=logged(log)) as session:
                 code = Headless(arguments, settings, captures, session).run()
                 log_rest(log, session)
+                notes: Sequence[str] = session.notes
         else:
-            code = _show(captures, sources, options, arguments, settings, log)
-        return conclude(captures, quiet=arguments.quiet) or code
+            code, notes = _show(captures, sources, options, arguments, settings, log)
+        for sentence in [*([] if arguments.quiet else notes), *captures.damage]:
+            analysis.say(sentence)
+        return DAMAGED if captures.damage else code
 
 
 def logged(log: FlowLog | None) -> Callable[[Snapshot], None] | None:
@@ -225,7 +228,7 @@ def _show(
     arguments: argparse.Namespace,
     settings: Config,
     log: FlowLog | None,
-) -> int:
+) -> tuple[int, Sequence[str]]:
     from nvgre_inspect.session import Session
     from nvgre_inspect.tui import run_live
 
@@ -244,13 +247,4 @@ def _show(
     )
     if app.outcome is not None and app.outcome.error is not None:
         raise app.outcome.error
-    return app.return_code or DONE
-
-
-def conclude(captures: LiveCaptures, *, quiet: bool) -> int:
-    """Say what has to be said at the end; the exit code."""
-    for sentence in () if quiet else captures.notes:
-        analysis.say(sentence)
-    for sentence in captures.damage:
-        analysis.say(sentence)
-    return DAMAGED if captures.damage else DONE
+    return app.return_code or DONE, captures.notes if app.outcome is None else app.outcome.notes

@@ -52,22 +52,24 @@ class Running:
             done = self._news.wait_for(lambda: condition(self.lines), PATIENCE_SECONDS)
         assert done, (self.lines[-5:], self.process.poll(), self.words)
 
-    def wait_for_capture(self) -> None:
-        """Until it has a packet socket that is bound to an interface and runs."""
+    def wait_for_capture(self, device: str | None = None) -> None:
+        """Until it has a packet socket that is bound to an interface (of that name) and runs."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._is_capturing():
+        while not self._is_capturing(device):
             assert self.process.poll() is None, self.words
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
-    def _is_capturing(self) -> bool:
+    def _is_capturing(self, device: str | None) -> bool:
+        index = device and self._namespace.run("cat", f"/sys/class/net/{device}/ifindex", check=False).stdout.strip()
         folder = Path(f"/proc/{self.process.pid}/fd")
-        own = {os.readlink(link) for link in folder.iterdir() if link.is_symlink()}
+        own = {str(link.readlink()) for link in folder.iterdir() if link.is_symlink()}
         lines = [line.split() for line in self._namespace.run("cat", "/proc/net/packet").stdout.splitlines()]
         interface, running, inode = (lines[0].index(name) for name in ("Iface", "R", "Inode"))
         # Others may capture there as well.
         mine = [line for line in lines[1:] if f"socket:[{line[inode]}]" in own]
-        return any(line[interface] != "0" and line[running] == "1" for line in mine)
+        bound = [line[interface] for line in mine if line[running] == "1" and line[interface] != "0"]
+        return index in bound if index else bool(bound)
 
     def rows(self) -> list[dict[str, Any]]:
         """The lines as JSON objects."""
