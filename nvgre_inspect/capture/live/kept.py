@@ -305,9 +305,9 @@ class KeptFrames:
             segment.file.seek(at)
             got = segment.file.readinto(data)
         except OSError as error:
-            raise CaptureError(f"packets that were kept in {self._folder} cannot be read: {error.strerror}") from None
+            raise CaptureError(f"packets that were kept cannot be read: {error.strerror}") from None
         if got < size:
-            raise CaptureError(f"packets that were kept in {self._folder} are not there any more")
+            raise CaptureError("packets that were kept are not there any more")
         return data
 
     def close(self) -> None:

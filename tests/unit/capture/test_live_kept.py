@@ -17,9 +17,9 @@ from nvgre_inspect.capture import CaptureError
 from nvgre_inspect.capture.live.kept import KeptFrames
 
 
-@pytest.fixture
-def kept(tmp_path: Path):
-    with_all = KeptFrames(1_000_000, 1 << 30, tmp_path)
+@pytest.fixture(params=["memory", "disk"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path):
+    with_all = KeptFrames(1_000_000, 1 << 30, tmp_path if request.param == "disk" else None)
     yield with_all
     with_all.close()
 
