@@ -58,16 +58,17 @@ def add_tunnels(group: argparse._ActionsContainer) -> None:
     group.add_argument("--policy", metavar="POLICY", type=nonempty, help="a policy file (TOML)")
     group.add_argument("--by-policy", action="store_true", help="as the policy says, wherever decap had them from")
     group.add_argument(
-        "--vsid", metavar="N", type=_identifier, help="the VSID (VNI, key, label) of all frames, with or without policy"
+        "--vsid", metavar="N", type=identifier, help="the VSID (VNI, key, label) of all frames, with or without policy"
     )
-    group.add_argument("--pa-src", metavar="ADDRESS", type=_address, help="all frames are sent from here")
-    group.add_argument("--pa-dst", metavar="ADDRESS", type=_address, help="and to here; a multicast group is fine")
+    group.add_argument("--pa-src", metavar="ADDRESS", type=address, help="all frames are sent from here")
+    group.add_argument("--pa-dst", metavar="ADDRESS", type=address, help="and to here; a multicast group is fine")
     group.add_argument(
         "--encap", metavar="KIND", choices=KINDS, help=f"the encapsulation without a policy: {', '.join(KINDS)}"
     )
 
 
-def _identifier(text: str) -> int:
+def identifier(text: str) -> int:
+    """The type of an argument that is a VSID, VNI, key or label."""
     try:
         value = int(text, 0)
     except ValueError:
@@ -77,7 +78,8 @@ def _identifier(text: str) -> int:
     return value
 
 
-def _address(text: str) -> IPv4Address | IPv6Address:
+def address(text: str) -> IPv4Address | IPv6Address:
+    """The type of an argument that is an IP address."""
     try:
         return ip_address(text)
     except ValueError:
