@@ -34,6 +34,8 @@ Capturing needs CAP_NET_RAW. Run under sudo, rights are given up once the interf
 """
 #: Tables that --headless can print.
 TABLES = ("tenants", "tunnels", "flows")
+#: Bytes of a packet that stand for all of it, as for tcpdump.
+_WHOLE = 262_144
 #: Flows and packets that are kept unless somebody asks for more: some 200 MB of memory, and 600 MB of disk.
 MAX_FLOWS = 100_000
 MAX_PACKETS = 1_000_000
@@ -73,7 +75,9 @@ def _add_capturing(parser: Parser) -> None:
         type=vsid,
         help="a capture filter for a VSID or VNI where headers have no options; fragments but the first are lost",
     )
-    group.add_argument("-s", dest="snaplen", metavar="BYTES", type=positive, default=262_144, help="of each packet")
+    group.add_argument(
+        "-s", dest="snaplen", metavar="BYTES", type=_snaplen, default=_WHOLE, help="of each packet (default: 0, all)"
+    )
     group.add_argument("-p", "--no-promiscuous-mode", action="store_true", help="only what is meant for this machine")
     group.add_argument(
         "-B", dest="buffer", metavar="MIB", type=positive, default=128, help="the kernel's buffer (default: 128)"
@@ -166,6 +170,12 @@ def vsid(text: str) -> int:
     if not 0 <= number < 1 << 32:
         raise argparse.ArgumentTypeError(f"{text!r} is not a VSID")
     return number
+
+
+def _snaplen(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes")
+    return int(text) or _WHOLE
 
 
 def _interval(text: str) -> float:
