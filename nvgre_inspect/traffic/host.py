@@ -64,13 +64,20 @@ class Host:
         self._renderer = renderer
         self._next_serial = next_serial
         self._ports: dict[int, dict[bytes, VNic]] = {}
-        self._options = policy.encapsulation
+        self._options = options = policy.encapsulation
+        #: Tags are taken off, and not taken from others.
+        self._untagged = options.inner_vlan != "keep"
+        #: TOS of the outer header by that of the tenant's.
+        self._outer_tos = [
+            (tos >> 2 if options.dscp == "uniform" else options.dscp) << 2 | ecn.ingress(tos & 3, options.ecn)
+            for tos in range(1 << 8)
+        ]
         self._identification = 0
         self._sequences: Counter[tuple[Address, int | None]] = Counter()
         self._path_mtus: dict[Address, int] = {}
         #: The longest outer packet that may be sent, whoever it is for.
-        limits = [uplink.mtu] if self._options.df else []
-        limits += [self._options.mtu] if self._options.mtu else []
+        limits = [uplink.mtu] if options.df else []
+        limits += [options.mtu] if options.mtu else []
         self._own_limit = min(limits, default=_LONGEST)
         self._reassembly = Reassembly()
         self._ways = Ways(spec.pa, policy)
@@ -121,17 +128,18 @@ class Host:
         if way.reason:
             self.skipped[way.reason] += 1
             return
-        if self._options.inner_vlan != "keep" and packet.inner[12:14] in _TAGS:
+        options = self._options
+        if self._untagged and packet.inner[12:14] in _TAGS:
             packet.inner = read(packet.inner, len(packet.inner)).without_tags().data
         packet.entropy = way.entropy
-        packet.tos = self._tos(packet.inner)
-        packet.ttl, packet.df = self._options.ttl, self._options.df
+        packet.tos = self._outer_tos[inner_tos(packet.inner)]
+        packet.ttl, packet.df = options.ttl, options.df
         packet.vsid = packet.tenant
         packet.leg = way.legs[0]
         if self._too_long(packet, way.legs):
             return
-        copies = [packet.copy() for _ in way.legs[1:]]
-        for leg, copy in zip(way.legs, (packet, *copies), strict=True):
+        copies = [packet, *(packet.copy() for _ in way.legs[1:])] if len(way.legs) > 1 else [packet]
+        for leg, copy in zip(way.legs, copies, strict=True):
             copy.leg = leg
             self.number(copy)
             self._stages.through("encapsulation", copy, self.spec.name, self.send)
@@ -162,12 +170,6 @@ class Host:
     def leg(self, dst: Address) -> Leg:
         """The way to a provider address (or group) of the same IP version. Raises ValueError for another version."""
         return self._ways.leg(dst)
-
-    def _tos(self, frame: bytes) -> int:
-        """TOS of the outer header, by the policy's DSCP and ECN modes."""
-        inner = inner_tos(frame)
-        dscp = inner >> 2 if self._options.dscp == "uniform" else self._options.dscp
-        return dscp << 2 | ecn.ingress(inner & 3, self._options.ecn)
 
     def _too_long(self, packet: Packet, legs: tuple[Leg, ...]) -> bool:
         """Whether the packet exceeds the MTU of its way; if so it ends here, and its sender may be told."""
@@ -219,7 +221,7 @@ class Host:
             self.skipped["no-subnet"] += 1
             return
         frame = packet.inner
-        if self._options.inner_vlan != "keep" and frame[12:14] in _TAGS:
+        if self._untagged and frame[12:14] in _TAGS:
             self.skipped["inner-vlan"] += 1  # RFC 7637 section 3.3
             return
         if packet.tos & 3:

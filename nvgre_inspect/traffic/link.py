@@ -24,7 +24,8 @@ class Link:
         self, simulator: Simulator, spec: LinkSpec, stream: random.Random, receive: Callable[[Packet], object]
     ) -> None:
         self._simulator = simulator
-        self._spec = spec
+        self._bandwidth_bps, self._delay_ns, self._jitter_ns = spec.bandwidth_bps, spec.delay_ns, spec.jitter_ns
+        self._queue = spec.queue
         self._stream = stream
         self._receive = receive
         self.mtu = spec.mtu
@@ -39,19 +40,21 @@ class Link:
 
     def send(self, packet: Packet, length: int) -> None:
         """Transmit a packet whose frame has `length` bytes."""
-        simulator, spec = self._simulator, self._spec
-        start = now = simulator.now_ns
-        end = now
-        if spec.bandwidth_bps:
+        simulator = self._simulator
+        end = start = now = simulator.now_ns
+        if self._bandwidth_bps:
             if self._free_ns > now:
                 start = self._free_ns
-                if spec.queue and (start - now) * spec.bandwidth_bps > spec.queue * 8 * _NS:
+                if self._queue and (start - now) * self._bandwidth_bps > self._queue * 8 * _NS:
                     self.dropped += 1
                     return
-            end = self._free_ns = start + self._time(length)
-        arrival = end + spec.delay_ns
-        if spec.jitter_ns:
-            arrival = max(arrival + below(self._stream, spec.jitter_ns + 1), self._last_arrival_ns)
+            sending_ns = self._sending_ns.get(length)
+            if sending_ns is None:
+                sending_ns = self._sending_ns[length] = -(-length * 8 * _NS // self._bandwidth_bps)
+            end = self._free_ns = start + sending_ns
+        arrival = end + self._delay_ns
+        if self._jitter_ns:
+            arrival = max(arrival + below(self._stream, self._jitter_ns + 1), self._last_arrival_ns)
             self._last_arrival_ns = arrival
         if self.tap is not None:
             if start > now:
@@ -59,9 +62,3 @@ class Link:
             else:
                 self.tap(packet)
         simulator.post(arrival, self._receive, packet)
-
-    def _time(self, length: int) -> int:
-        found = self._sending_ns.get(length)
-        if found is None:
-            found = self._sending_ns[length] = -(-length * 8 * _NS // self._spec.bandwidth_bps)
-        return found

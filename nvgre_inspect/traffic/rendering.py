@@ -54,8 +54,8 @@ class Renderer:
         self._options = encapsulation
         self._in_udp = encapsulation.kind in outer.PORTS
         self._templates: dict[tuple[int, int | None, int], _Template] = {}
-        #: By IP version of the underlay.
-        self._overheads = {version: outer.overhead(encapsulation, version) for version in (4, 6)}
+        #: Bytes of outer headers by the identity of the leg, which is kept.
+        self._overheads: dict[int, tuple[Leg, int]] = {}
         #: Bytes before the outer IP header.
         self.link_len = offsets.ETH_LEN + (0 if encapsulation.vlan is None else offsets.VLAN_LEN)
         #: Kinds of which a checksum covers the tenant's frame.
@@ -67,8 +67,12 @@ class Renderer:
             return len(packet.plain)
         if packet.fragment is not None:
             return offsets.IP4_MIN_LEN + packet.fragment.length
-        assert packet.leg is not None
-        length = self._overheads[packet.leg.dst.version] + len(packet.inner)
+        leg = packet.leg
+        assert leg is not None
+        known = self._overheads.get(id(leg))
+        if known is None:
+            known = self._overheads[id(leg)] = (leg, outer.overhead(self._options, leg.dst.version))
+        length = known[1] + len(packet.inner)
         return length + _added(packet.gre_flags, self._options) if packet.gre_flags else length
 
     def frame_length(self, packet: Packet) -> int:
