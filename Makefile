@@ -26,7 +26,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/nvgre-inspect summary $(DEMO)
 
 test: $(VENV)/.dev $(VENV)/.debian
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
