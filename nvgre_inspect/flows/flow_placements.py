@@ -13,12 +13,15 @@ from nvgre_inspect.model.snapshot import Snapshot
 
 def flow_placements(snapshot: Snapshot, flow: int) -> pd.DataFrame:
     """Rows of the table `placements` of the flow of that number (from 1), and `share`: float64, percent of the packets
-    of their direction; forward first, busiest first. Empty for a flow outside tunnels.
+    of their direction; forward first, busiest first. Empty for a flow outside tunnels, or that is not there.
 
     Only these rows are built: the whole table may have millions.
     """
     state = snapshot.state
-    few = replace(state, placements=state.placements[state.placements["flow"] == flow - 1])
+    row = state.flow_row(flow)
+    few = replace(
+        state, placements=state.placements[state.placements["flow"] == row] if row >= 0 else state.placements[:0]
+    )
     rows = placements_table(few)
     packets = rows["packets"].to_numpy(np.float64)
     totals = rows["packets"].groupby(rows["direction"].astype(str)).transform("sum").to_numpy(np.float64)

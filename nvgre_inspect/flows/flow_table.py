@@ -49,7 +49,7 @@ def flow_table(state: State, kinds: Mapping[int, str], idle_timeout_ns: int) -> 
     half = reverse >= 0
 
     columns: dict[str, Any] = {
-        "flow": np.arange(1, len(flows) + 1),
+        "flow": state.flow_numbers,
         "encap": labels.category_of(flows["encap"], lambda kind: labels.encap_name(kind, kinds)),
         "vsid": flows["vsid"],
         "stack": stack_column(state.stacks, flows["full_stack"], kinds),
@@ -63,7 +63,7 @@ def flow_table(state: State, kinds: Mapping[int, str], idle_timeout_ns: int) -> 
         "handshake_rtt_ms": np.where(half | (flows["handshake_rtt_ns"] < 0), np.nan, flows["handshake_rtt_ns"] / 1e6),
         "tunnels": distinct_per(state.placements["flow"], state.placements["tunnel"], len(flows)),
         "flow_ids": distinct_per(state.placements["flow"], state.placements["flow_id"], len(flows)),
-        "reverse_flow": np.where(half, reverse + 1, -1),
+        "reverse_flow": state.numbers_of(reverse),
         "anomalies": labels.tuples_of(flows["anomalies"], labels.anomaly_names),
     }
     columns |= _endpoints(flows, initiator)

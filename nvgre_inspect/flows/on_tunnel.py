@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from dissectors import encaps
-from nvgre_inspect.flows import labels
 from nvgre_inspect.flows.frame import distinct_per, sum_per
+from nvgre_inspect.flows.tenants import owners
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.model.state import State
 
@@ -24,23 +24,20 @@ def placed_on(state: State, tunnel: int) -> npt.NDArray[np.void]:
 def tenants_on(snapshot: Snapshot, tunnel: int) -> pd.DataFrame:
     """Tenants on the tunnel of that number, most bytes on it first: rows of `tenants`, and what of it is on the tunnel.
 
-    That is in `on_tunnel` (bytes on the wire), `packets_on_tunnel` and `flows_on_tunnel`, int64.
+    That is in `on_tunnel` (bytes on the wire), `packets_on_tunnel` and `flows_on_tunnel`, int64: of flows that are
+    there, not of those that were evicted.
     """
     state = snapshot.state
     rows = placed_on(state, tunnel)
-    flows = state.flows[rows["flow"]]
-    tenant, first = labels.combine([flows["encap"], flows["vsid"]])
-    # Rows of `tenants` are in the order in which the flows' tenants appear.
-    numbers, _ = labels.combine([state.flows["encap"], state.flows["vsid"]])
-    places = numbers[rows["flow"][first]]
-    wire_bytes = sum_per(tenant, rows["wire_bytes"], len(first))
+    places, tenant = np.unique(owners(state).of_flow[rows["flow"]], return_inverse=True)
+    wire_bytes = sum_per(tenant, rows["wire_bytes"], len(places))
     order = np.argsort(-wire_bytes, kind="stable")
     table: pd.DataFrame = (
         snapshot.tenants.iloc[places[order]]
         .assign(
             on_tunnel=wire_bytes[order],
-            packets_on_tunnel=sum_per(tenant, rows["packets"], len(first))[order],
-            flows_on_tunnel=distinct_per(tenant, rows["flow"], len(first))[order],
+            packets_on_tunnel=sum_per(tenant, rows["packets"], len(places))[order],
+            flows_on_tunnel=distinct_per(tenant, rows["flow"], len(places))[order],
         )
         .reset_index(drop=True)
     )

@@ -49,7 +49,11 @@ class Source(Protocol):
         ...
 
     def again(self, count: int, positions: npt.NDArray[np.int64]) -> Iterator[PacketBatch]:
-        """The first `count` frames; `positions` are those of all."""
+        """The first `count` frames; `positions` are those of all.
+
+        Where old frames are let go (State.frames_gone): of the first `count` positions, which rise, those that are
+        still there.
+        """
         ...
 
 
@@ -100,8 +104,8 @@ class PacketPages:
         self._decoding = threading.Lock()
 
     def __len__(self) -> int:
-        """Frames counted."""
-        return self._state.frames
+        """Frames counted, without those that only live capture lets go."""
+        return len(self._state.frame_flow)
 
     @property
     def interfaces(self) -> Sequence[InterfaceInfo]:
@@ -249,15 +253,26 @@ class PacketPages:
         if among is not None:
             asked = np.zeros(len(self), dtype=bool)
             asked[self._rows(among)] = True
-        first = 1
-        for batch in self._source.again(self.last if among is None else int(among[-1]), state.frame_position):
-            numbers = np.arange(first, first + len(batch), dtype=np.int64)
-            first += len(batch)
-            rows = self._rows(numbers)
+        for batch, numbers, rows in self._again(among):
             wanted = rows >= 0 if asked is None else (rows >= 0) & asked[rows]
             if wanted.any():
                 frame_flow = np.where(wanted, state.frame_flow[rows], -1).astype(np.int64)
                 yield _Pass(batch, decoder.decode(batch), frame_flow, numbers, wanted)
+
+    def _again(self, among: Numbers | None) -> Iterator[tuple[PacketBatch, Numbers, npt.NDArray[np.int64]]]:
+        """Frames from the first on, up to the last that is asked for: their numbers, and rows of the State's arrays."""
+        state = self._state
+        if state.frames_gone is None:
+            first = 1
+            for batch in self._source.again(self.last if among is None else int(among[-1]), state.frame_position):
+                numbers = np.arange(first, first + len(batch), dtype=np.int64)
+                first += len(batch)
+                yield batch, numbers, self._rows(numbers)
+            return
+        count = len(self) if among is None else int(self._rows(among[-1:])[0]) + 1
+        for batch in self._source.again(count, state.frame_position):
+            rows = np.searchsorted(state.frame_position, batch.position)
+            yield batch, self.numbers()[rows], rows
 
     def _by_position(self, numbers: Numbers) -> Iterator[_Pass]:
         decoder = self._make_decoder()
@@ -269,10 +284,11 @@ class PacketPages:
             yield _Pass(batch, decoder.decode(batch), frame_flow, some, np.ones(len(some), dtype=bool))
 
     def _start_ns(self, chosen: Filter | None) -> int:
-        """Time of the capture's first frame, counted or not: what relative times count from."""
+        """Time of the capture's first frame, counted or not (live: that is there): what relative times count from."""
         if chosen is None:
             return 0
-        first = next(self._source.again(min(1, self.last), self._state.frame_position), None)
+        count = min(1, self.last) if self._state.frames_gone is None else len(self)
+        first = next(self._source.again(count, self._state.frame_position), None)
         return int(first.ts_ns[0]) if first is not None and len(first) else 0
 
     def _mask(self, one: _Pass, chosen: Filter | None, start_ns: int) -> npt.NDArray[np.bool_]:
@@ -295,6 +311,7 @@ class PacketPages:
             one.records,
             one.frame_flow,
             one.numbers,
+            flow_number=self._state.flow_number,
             select=select,
             options=self._snapshot.options,
             registry=self._registry,

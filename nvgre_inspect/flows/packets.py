@@ -24,6 +24,7 @@ def packet_table(
     frame_flow: npt.NDArray[Any],
     number: int | npt.NDArray[np.int64],
     *,
+    flow_number: npt.NDArray[np.int64] | None = None,
     select: npt.NDArray[Any] | None = None,
     options: DecodeOptions | None = None,
     registry: Registry | None = None,
@@ -32,6 +33,7 @@ def packet_table(
 
     `records` (RECORD) and `frame_flow` (row of State.flows, -1: none) have one entry per frame of the batch;
     `number` is that of its first frame, from 1, or has an entry per frame where they do not follow each other.
+    `flow_number` is that of the State.
     `select` (bool mask or frame indices) leaves the other frames out; `options` are those of decoding; `registry` is
     what `dissectors.registry.build` gave, so that users' dissectors have their say in `info`.
     """
@@ -42,6 +44,7 @@ def packet_table(
         frames = frames[select]
     rows = records[frames]
     flow = np.asarray(frame_flow)[frames].astype(np.int64)
+    flow = np.where(flow < 0, -1, flow + 1) if flow_number is None else np.append(flow_number, -1)[flow]
     kinds = options.tables.names
     pa_src, pa_dst = labels.ip_categories(rows["pa_family"], [rows["pa_src"], rows["pa_dst"]])
     src_ip, dst_ip = labels.ip_categories(rows["family"], [rows["src"], rows["dst"]])
@@ -52,7 +55,7 @@ def packet_table(
             "number": number + frames if isinstance(number, int) else number[frames],
             "time": rows["ts_ns"],
             "interface": rows["interface"],
-            "flow": np.where(flow < 0, -1, flow + 1),
+            "flow": flow,
             "encap": labels.category_of(rows["encap"], lambda kind: labels.encap_name(kind, kinds)),
             "vsid": rows["vsid"],
             "flow_id": rows["flow_id"],

@@ -55,7 +55,7 @@ def _flows(snapshot: Snapshot, narrow: Narrow) -> Mask:
         carried[state.placements["flow"][_placed(snapshot, narrow)]] = True
         keep &= carried
     if narrow.flow is not None:
-        keep &= np.arange(1, len(keep) + 1) == narrow.flow
+        keep &= state.flow_numbers == narrow.flow
     if narrow.tenant is not None:
         keep &= _of_tenant(snapshot.flows, narrow.tenant)
     return keep

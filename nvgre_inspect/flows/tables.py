@@ -4,7 +4,7 @@ Vectorised throughout: no Python work per row, each different address or stack i
 docs/accounting.md says how the numbers came about; docs/tables.md what they mean to a user.
 
 Limits: rows that exceeded a cap of accounting are not in any table; State.overflow counts them, and the anomaly
-`table-overflow` tells of them.
+`table-overflow` tells of them. Flows that were evicted are in `tenants` and `tunnels` only, with what they counted.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from dissectors import anomalies
 from nvgre_inspect.capture.linktype import linktype_name
 from nvgre_inspect.flows import labels
 from nvgre_inspect.flows.flow_table import address_columns, flow_table, mask_tuples
-from nvgre_inspect.flows.frame import any_bits_per, build, distinct_per, sum_per
+from nvgre_inspect.flows.frame import build, distinct_per
 from nvgre_inspect.flows.placed import forward
-from nvgre_inspect.model.columns import CAPTURES, ENDPOINTS, FINDINGS, PLACEMENTS, TENANTS, TIMELINE, TUNNELS
+from nvgre_inspect.flows.tenants import tenants_table
+from nvgre_inspect.model.columns import CAPTURES, ENDPOINTS, FINDINGS, PLACEMENTS, TIMELINE, TUNNELS
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.snapshot import Snapshot
@@ -94,61 +95,9 @@ def _optional(values: Sequence[int | None]) -> tuple[Any, Any]:
     return numbers, np.array([value is None for value in values], bool)
 
 
-def tenants_table(state: State, kinds: Mapping[int, str], names: Names) -> pd.DataFrame:
-    """One row per (encap, vsid) of the flows, in order of appearance."""
-    flows, placements, endpoints = state.flows, state.placements, state.endpoints
-    both_encap = np.concatenate([flows["encap"], endpoints["encap"]])
-    both_vsid = np.concatenate([flows["vsid"], endpoints["vsid"]])
-    codes, first = labels.combine([both_encap, both_vsid])
-    tenant = codes[: len(flows)]
-    count = int(tenant.max(initial=-1)) + 1
-    first = first[:count]
-    # Codes are numbered by appearance, and flows come first: endpoints without any flow (beyond a cap) are behind them.
-    of_endpoint = codes[len(flows) :]
-    encap, vsid = both_encap[first], both_vsid[first]
-
-    def total(name: str) -> Any:
-        return sum_per(tenant, flows[name][:, 0], count) + sum_per(tenant, flows[name][:, 1], count)
-
-    payload, wire = total("bytes"), total("wire_bytes")
-    segments, again = total("data_segments"), total("retransmissions")
-    kind_names = [labels.encap_name(kind, kinds) for kind in encap.tolist()]
-    given = [
-        names.vsid(kind, None if number < 0 else number) for kind, number in zip(kind_names, vsid.tolist(), strict=True)
-    ]
-    first_seen = np.full(count, np.iinfo(np.int64).max)
-    last_seen = np.full(count, np.iinfo(np.int64).min)
-    np.minimum.at(first_seen, tenant, flows["first_ns"])
-    np.maximum.at(last_seen, tenant, flows["last_ns"])
-    return build(
-        TENANTS,
-        {
-            "encap": _encaps(encap, kinds),
-            "vsid": vsid,
-            "name": labels.category(np.arange(count), given),
-            "flows": np.bincount(tenant, minlength=count),
-            "endpoints": np.bincount(of_endpoint[of_endpoint < count], minlength=count),
-            "tunnels": distinct_per(tenant[placements["flow"]], placements["tunnel"], count),
-            "packets": total("packets"),
-            "bytes": payload,
-            "wire_bytes": wire,
-            "overhead_pct": _percent(wire - payload, wire),
-            "retransmission_pct": _percent(again, segments),
-            "first_seen": first_seen,
-            "last_seen": last_seen,
-            "anomalies": labels.tuples_of(any_bits_per(tenant, flows["anomalies"], count), labels.anomaly_names),
-        },
-    )
-
-
-def _percent(part: Any, whole: Any) -> Any:
-    """100 * part / whole, NaN where the whole is 0."""
-    return np.divide(100.0 * part, whole, out=np.full(len(whole), np.nan), where=whole != 0)
-
-
 def tunnels_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
     """One row per tunnel, in order of appearance; forward is from the sender of its first packet."""
-    tunnels, placements, flows = state.tunnels, state.placements, state.flows
+    tunnels, placements = state.tunnels, state.placements
     swapped = tunnels["initiator"] == 1
     lower, higher = tunnels["pa_a"], tunnels["pa_b"]
     pa_src, pa_dst = address_columns(
@@ -160,7 +109,7 @@ def tunnels_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
         "encap": _encaps(tunnels["encap"], kinds),
         "pa_src": pa_src,
         "pa_dst": pa_dst,
-        "vsids": distinct_per(placements["tunnel"], flows["vsid"][placements["flow"]], len(tunnels)),
+        "vsids": _vsids(state),
         "flows": distinct_per(placements["tunnel"], placements["flow"], len(tunnels)),
         "flow_ids": distinct_per(placements["tunnel"], placements["flow_id"], len(tunnels)),
         "max_wire_len": tunnels["max_wire_len"],
@@ -178,6 +127,15 @@ def tunnels_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
         columns[f"{name}_fwd"] = np.where(swapped, b, a)
         columns[f"{name}_rev"] = np.where(swapped, a, b)
     return build(TUNNELS, columns)
+
+
+def _vsids(state: State) -> Any:
+    """How many vsids there were on each tunnel; the timeline knows those of flows that were evicted."""
+    tunnel, vsid = state.placements["tunnel"], state.flows["vsid"][state.placements["flow"]]
+    if len(state.evicted):
+        tunnel = np.concatenate([tunnel, state.series["tunnel"]])
+        vsid = np.concatenate([vsid, state.series["vsid"]])
+    return distinct_per(tunnel, vsid, len(state.tunnels))
 
 
 def _ttl_tuples(masks: Any) -> Any:
@@ -239,7 +197,7 @@ def placements_table(state: State) -> pd.DataFrame:
     return build(
         PLACEMENTS,
         {
-            "flow": rows["flow"].astype(np.int64) + 1,
+            "flow": state.numbers_of(rows["flow"]),
             "tunnel": _number(rows["tunnel"]),
             "direction": labels.category(np.where(forward(state), 0, 1), ("fwd", "rev")),
             "pa_src": pa_src,
@@ -308,7 +266,7 @@ def findings_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
             "encap": _encaps(rows["encap"], kinds),
             "vsid": rows["vsid"],
             "tunnel": _number(rows["tunnel"]),
-            "flow": _number(rows["flow"]),
+            "flow": state.numbers_of(rows["flow"]),
             "count": rows["count"],
             "frames": labels.take_tuples(plain, [(a, b) if b > a else (a,) for _, a, b in spans]),
             "summary": labels.category(

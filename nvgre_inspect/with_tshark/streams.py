@@ -62,21 +62,22 @@ def stream(
     snapshot = snapshot or session.snapshot()
     pages = session.pages(snapshot)
     row = _flow_row(pages, snapshot, flow, packet)
+    number = int(snapshot.state.flow_numbers[row])
     known = snapshot.flows.iloc[row]
     own = str(known["protocol"])
     if own not in ("tcp", "udp"):
-        raise UsageError(f"flow {row + 1} is {own}: only TCP and UDP have streams")
+        raise UsageError(f"flow {number} is {own}: only TCP and UDP have streams")
     if protocol is not None and (own == "udp") != (protocol == "udp"):
-        raise UsageError(f"flow {row + 1} is {own}: there is no {protocol} stream in it")
+        raise UsageError(f"flow {number} is {own}: there is no {protocol} stream in it")
     if known.isna()[["src_port", "dst_port"]].any():
-        raise UsageError(f"flow {row + 1} has no ports: only later fragments of it were captured")
+        raise UsageError(f"flow {number} has no ports: only later fragments of it were captured")
     ends = (str(known["src_ip"]), int(known["src_port"])), (str(known["dst_ip"]), int(known["dst_port"]))
     numbers = pages.numbers_of(np.array([row], dtype=np.int64))
     with tempfile.TemporaryDirectory(prefix="nvgre-inspect-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "stream.pcapng"
         given = _write(session, pages, numbers, path)
         with closing(follow(path, protocol or own, ends[0], settings or Settings())) as pieces:
-            yield Stream(row + 1, protocol or own, ends, pieces, len(numbers) - given)
+            yield Stream(number, protocol or own, ends, pieces, len(numbers) - given)
 
 
 def _flow_row(pages: PacketPages, snapshot: Snapshot, flow: int | None, packet: int | None) -> int:
@@ -85,10 +86,10 @@ def _flow_row(pages: PacketPages, snapshot: Snapshot, flow: int | None, packet: 
         if row is None:
             raise UsageError(f"there is no packet {packet}, or it is in no flow; the last one is {pages.last}")
         return row
-    count = len(snapshot.state.flows)
-    if flow is None or not 1 <= flow <= count:
-        raise UsageError(f"there is no flow {flow}: the last one is {count}")
-    return flow - 1
+    row = -1 if flow is None else snapshot.state.flow_row(flow)
+    if row < 0:
+        raise UsageError(f"there is no flow {flow}: the last one is {snapshot.state.last_flow}")
+    return row
 
 
 def _write(session: Session, pages: PacketPages, numbers: npt.NDArray[np.int64], path: Path) -> int:

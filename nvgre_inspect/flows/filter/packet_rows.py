@@ -211,10 +211,10 @@ class PacketRows:
         return self._all(self.records["interface"])
 
     def _flow(self, _: Scope) -> Occurrences:
-        if self.frame_flow is None:
-            raise ValueError("flow needs frame_flow")
+        if self.flows is None or self.frame_flow is None:
+            raise ValueError("flow needs flows and frame_flow")
         rows = np.flatnonzero(self.frame_flow >= 0)
-        return Occurrences(rows, Numbers(self.frame_flow[rows].astype(np.int64) + 1))
+        return Occurrences(rows, Numbers(self.flows.table["flow"].to_numpy(dtype=np.int64)[self.frame_flow[rows]]))
 
     def _tcp(self, scope: Scope, there: Bools, name: str) -> Occurrences:
         """A field that the record holds of the innermost packet, where it is TCP: which always ends a stack."""

@@ -71,8 +71,9 @@ def _flows_of(snapshot: Snapshot, numbers: Numbers) -> Numbers:
     return found[found >= 0]
 
 
-def _flows(_snapshot: Snapshot, flows: Numbers, _numbers: Numbers) -> Callable[[pd.DataFrame], Bools]:
-    return lambda table: table["flow"].isin(flows + 1).to_numpy(dtype=bool)
+def _flows(snapshot: Snapshot, flows: Numbers, _numbers: Numbers) -> Callable[[pd.DataFrame], Bools]:
+    chosen = snapshot.state.numbers_of(flows)
+    return lambda table: table["flow"].isin(chosen).to_numpy(dtype=bool)
 
 
 def _tunnels(snapshot: Snapshot, flows: Numbers, _numbers: Numbers) -> Callable[[pd.DataFrame], Bools]:
@@ -93,8 +94,8 @@ def _pairs(table: pd.DataFrame) -> list[Hashable]:
     return list(zip(table["encap"].tolist(), vsids, strict=True))
 
 
-def _findings(_snapshot: Snapshot, flows: Numbers, numbers: Numbers) -> Callable[[pd.DataFrame], Bools]:
-    chosen, packets = set((flows + 1).tolist()), set(numbers.tolist())
+def _findings(snapshot: Snapshot, flows: Numbers, numbers: Numbers) -> Callable[[pd.DataFrame], Bools]:
+    chosen, packets = set(snapshot.state.numbers_of(flows).tolist()), set(numbers.tolist())
 
     def test(table: pd.DataFrame) -> Bools:
         rows = zip(table["flow"].astype(object).tolist(), table["frames"].tolist(), strict=True)

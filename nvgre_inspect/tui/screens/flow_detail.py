@@ -94,7 +94,8 @@ class PacketsRead(Message):
 
 def detail(snapshot: Snapshot, flow: int) -> Detail:
     """What the tables know of the flow of that number (from 1)."""
-    rows = snapshot.flows.iloc[flow - 1 : flow]
+    place = snapshot.state.flow_row(flow)
+    rows = snapshot.flows.iloc[place : place + 1]
     row = {str(name): value for name, value in rows.iloc[0].items()}
     shown = rows.astype({name: object for name in rows if isinstance(rows[name].dtype, pd.CategoricalDtype)})
     (source,), (destination,) = ends(shown, "src")[0], ends(shown, "dst")[0]
@@ -181,8 +182,13 @@ class FlowDetailScreen(PanesScreen):
     def refresh_snapshot(self, snapshot: Snapshot) -> None:
         """Look again. Packets are read again once, when all were counted."""
         flow = self.app.scope.flow
-        if flow is None or flow > len(snapshot.state.flows):
-            self.show_status("no flow is selected: 4 lists them")
+        if flow is None or snapshot.state.flow_row(flow) < 0:
+            gone = flow is not None and flow <= snapshot.state.last_flow
+            self.show_status(
+                "this flow is not kept any more: 4 lists those that are"
+                if gone
+                else "no flow is selected: 4 lists them"
+            )
             return
         self._look(snapshot, flow)
         if self._read is None:
@@ -348,8 +354,9 @@ class FlowDetailScreen(PanesScreen):
 
 def read_again(pages: PacketPages, snapshot: Snapshot, flow: int, cancelled: Callable[[], bool]) -> Read:
     """The packets of the flow of that number, once more. CaptureError where they cannot be read again."""
-    numbers = pages.numbers_of(np.array([flow - 1]))
-    initiator = int(snapshot.state.flows["initiator"][flow - 1])
+    row = snapshot.state.flow_row(flow)
+    numbers = pages.numbers_of(np.array([row]))
+    initiator = int(snapshot.state.flows["initiator"][row])
 
     def some(chosen: npt.NDArray[np.int64], *, thinned: bool = False) -> FlowPackets:
         parts = takewhile(lambda _: not cancelled(), in_parts(pages, chosen))

@@ -119,7 +119,8 @@ class PanesScreen(InspectScreen):
         if snapshot is None or selected.table not in ("flows", "tunnels"):
             return []
         number = int(selected.keys[0])
-        return of_rows(selected.table, selected.keys, lambda: snapshot.table(selected.table).iloc[number - 1 : number])
+        row = snapshot.state.flow_row(number) if selected.table == "flows" else number - 1
+        return of_rows(selected.table, selected.keys, lambda: snapshot.table(selected.table).iloc[row : row + 1])
 
     @on(FrameTable.Sorted)
     @on(FrameTable.CellFiltered)

@@ -243,6 +243,7 @@ def test_frames_that_fit(text: str, expected: list[int]) -> None:
 def flows_table() -> pd.DataFrame:
     return pd.DataFrame(
         {
+            "flow": [1, 2],
             "retransmissions_fwd": [0, 4],
             "retransmissions_rev": [1, 1],
             "state": pd.Categorical(["established", None]),
