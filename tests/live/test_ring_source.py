@@ -194,6 +194,27 @@ def test_a_filter_that_asks_for_vlan_tags(veth_pair: VethPair) -> None:
         assert receive(source, after(1)).frames == [tags[1]]
 
 
+@pytest.mark.parametrize(("bpf", "count"), [("inbound", 0), ("outbound", 1)])
+def test_a_filter_that_asks_for_the_direction(veth_pair: VethPair, bpf: str, count: int) -> None:
+    """Which only the kernel knows."""
+    with opened(veth_pair.namespace, "out0", bpf=bpf) as source:
+        veth_pair.send([frame(1)])
+        assert len(receive(source, lambda found: found.empty > 1).frames) == count
+
+
+def test_a_filter_beside_ready_made_ones(veth_pair: VethPair) -> None:
+    """For tunnels only: GRE over IPv4, tagged or not, of which the user's own takes one direction."""
+    packets = [
+        bytes.fromhex(f"450000180000000040{protocol:02x}0000 c000020{i} c0000209")
+        for i, protocol in ((1, 47), (2, 47), (1, 6))
+    ]
+    frames = [frame(1)[:12] + b"\x08\x00" + packet + bytes(40) for packet in packets]
+    frames.append(frames[0][:12] + struct.pack(">HH", 0x8100, 5) + frames[0][12:])
+    with opened(veth_pair.namespace, "in0", bpf="src host 192.0.2.1", tunnels_only=True) as source:
+        veth_pair.send(frames)
+        assert receive(source, after(2)).frames == [frames[0], frames[3]]
+
+
 def test_a_filter_that_is_wrong(veth_pair: VethPair) -> None:
     with pytest.raises(CaptureError) as error, opened(veth_pair.namespace, "in0", bpf="tcp port 80 or upd port 53"):
         pass

@@ -73,23 +73,31 @@ def compile_filter(expression: str, linktype: int, snaplen: int) -> BpfProgram:
     try:
         compiled = cypcap.compile(_link_layer(linktype), snaplen, expression, True, cypcap.NETMASK_UNKNOWN)
     except cypcap.Error as error:
-        raise BpfError(explained(expression, linktype, str(error.msg))) from None
+        raise BpfError(_explained(expression, linktype, str(error.msg))) from None
     return _taken(compiled, snaplen)
 
 
-def compile_for_interface(expression: str, interface: str, linktype: int, snaplen: int) -> BpfProgram:
-    """As `compile_filter`, as tcpdump would have it on that interface. Needs the rights to capture from it."""
-    compile_filter(expression, linktype, snaplen)  # for its error, if there is one
+def compile_for_interface(expression: str, interface: str, snaplen: int) -> BpfProgram:
+    """As `compile_filter`, as tcpdump would have it on that Ethernet interface. Needs the rights to capture from it."""
     cypcap = library()
-    try:
-        with cypcap.create(interface) as handle:
+    with cypcap.create(interface) as handle:
+        try:
             handle.set_snaplen(snaplen)
             handle.set_buffer_size(1 << 16)
             handle.activate()
-            compiled = handle.compile(expression, True, cypcap.NETMASK_UNKNOWN)
-            return _taken(compiled, snaplen)
+        except cypcap.Error as error:
+            raise CaptureError(f"{interface}: libpcap cannot open it, for the filter: {error.msg}") from None
+        return compile_for_handle(expression, handle, snaplen)
+
+
+def compile_for_handle(expression: str, handle: Any, snaplen: int) -> BpfProgram:
+    """As `compile_filter`, for an open handle of cypcap."""
+    cypcap = library()
+    try:
+        # A netmask would be looked up otherwise, which fails where there is no IPv4 address.
+        return _taken(handle.compile(expression, True, cypcap.NETMASK_UNKNOWN), snaplen)
     except cypcap.Error as error:
-        raise BpfError(f"{interface}: libpcap does not compile the filter {expression!r} for it: {error.msg}") from None
+        raise BpfError(_explained(expression, int(handle.datalink()), str(error.msg))) from None
 
 
 def for_cooked_socket(program: BpfProgram, expression: str) -> BpfProgram:
@@ -148,7 +156,7 @@ def file_linktype(datalink: int) -> int:
 # --- where an expression is wrong ------------------------------------------------------------------------------------
 
 
-def explained(expression: str, linktype: int, message: str) -> str:
+def _explained(expression: str, linktype: int, message: str) -> str:
     """libpcap's message about an expression, with a caret where that is known."""
     at = _position(expression, linktype, message)
     message = message.removeprefix("can't parse filter expression: ")

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from dissectors import offsets
 from nvgre_inspect.capture.limits import CaptureError
 from nvgre_inspect.capture.live import bpf
 from nvgre_inspect.capture.live.options import LiveOptions, checked_interfaces
@@ -69,14 +68,12 @@ class PortableSource:
         except cypcap.Error as error:
             raise CaptureError(self._explained(name, error)) from None
         datalink = int(handle.datalink())
-        bpf.compile_filter(options.bpf, bpf.file_linktype(datalink), options.snaplen)
-        expression = chosen(options, tagged=datalink == offsets.DLT_ETHERNET)
-        if expression:
-            # A netmask of its own would be looked up otherwise, which fails without an IPv4 address.
-            handle.setfilter(handle.compile(expression, True, cypcap.NETMASK_UNKNOWN))
-        self.interfaces.append(
-            InterfaceInfo("live", len(self.interfaces), name, bpf.file_linktype(datalink), options.snaplen)
-        )
+        linktype = bpf.file_linktype(datalink)
+        # The user's own is compiled by itself, too: what is wrong is shown in the user's words.
+        for expression in filter(None, (options.bpf.strip(), chosen(options, linktype))):
+            program = bpf.compile_for_handle(expression, handle, options.snaplen)
+            handle.setfilter(cypcap.BpfProgram(list(program.instructions)))
+        self.interfaces.append(InterfaceInfo("live", len(self.interfaces), name, linktype, options.snaplen))
 
     def _explained(self, name: str, error: Any) -> str:
         codes = self._cypcap.ErrorCode

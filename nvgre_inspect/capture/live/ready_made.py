@@ -39,8 +39,8 @@ _KEY_AT: Final = {0x2000: 4, 0xA000: 8}
 _LONGEST_VSID: Final = 0xFFFFFF
 
 
-def chosen(options: LiveOptions, *, tagged: bool) -> str:
-    """All that the options want, as one expression; empty: every frame. `tagged`: frames may have VLAN tags."""
+def chosen(options: LiveOptions, linktype: int) -> str:
+    """All that the options want of frames of that link type, as one expression; empty: every frame."""
     # "vlan" moves what the rest of an expression looks at, so the user's own comes first and the tagged case last.
     own = options.bpf.strip()
     ready_made = ""
@@ -48,7 +48,7 @@ def chosen(options: LiveOptions, *, tagged: bool) -> str:
         ready_made = _any(map(for_vsid, options.vsid))  # which only tunnels have
     elif options.tunnels_only:
         ready_made = tunnels_only()
-    if ready_made and tagged:
+    if ready_made and linktype == offsets.DLT_ETHERNET:
         # The second "vlan" is the tag behind the first.
         ready_made = f"({ready_made}) or (vlan and ({ready_made})) or (vlan and ({ready_made}))"
     return f"({own}) and ({ready_made})" if own and ready_made else own or ready_made

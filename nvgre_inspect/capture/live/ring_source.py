@@ -90,10 +90,9 @@ class RingSource:
 
     def _prepare(self, name: str, link: Link | None) -> int:
         """Make a socket with everything that it needs but a start; returns how many blocks its ring has."""
-        cooked = _form(link) == kernel.COOKED
-        sock = PacketSocket(name, cooked=cooked)
+        sock = PacketSocket(name, cooked=_form(link) == kernel.COOKED)
         self._sockets.append(sock)
-        sock.attach(self._program(name, cooked, linktype_of(link)))
+        sock.attach(self._program(name, linktype_of(link)))
         if link is not None and link.is_loopback:
             sock.ignore_outgoing()
         if self._options.timestamp == ADAPTER:
@@ -104,14 +103,19 @@ class RingSource:
             self.notes.append(f"{name}: there was memory for {blocks} MiB only, of the {wanted} MiB asked for")
         return blocks
 
-    def _program(self, name: str, cooked: bool, linktype: int) -> bpf.BpfProgram:
-        at = offsets.DLT_SLL if cooked else linktype
-        bpf.compile_filter(self._options.bpf, at, self._options.snaplen)  # for its error: it shows the user's own words
-        expression = chosen(self._options, tagged=linktype == offsets.DLT_ETHERNET)
-        if not expression:
-            return bpf.everything(self._options.snaplen)
-        program = bpf.compile_for_interface(expression, name, at, self._options.snaplen)
-        return bpf.for_cooked_socket(program, expression) if cooked else program
+    def _program(self, name: str, linktype: int) -> bpf.BpfProgram:
+        snaplen = self._options.snaplen
+        program = bpf.everything(snaplen)
+        # The user's own is compiled by itself, too: what is wrong is shown in the user's words.
+        for expression in filter(None, (self._options.bpf.strip(), chosen(self._options, linktype))):
+            if linktype == offsets.DLT_ETHERNET:
+                program = bpf.compile_for_interface(expression, name, snaplen)
+            elif linktype == offsets.DLT_SLL2:
+                program = bpf.compile_filter(expression, offsets.DLT_SLL, snaplen)
+                program = bpf.for_cooked_socket(program, expression)
+            else:
+                program = bpf.compile_filter(expression, linktype, snaplen)
+        return program
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ def compiled(expression: str, linktype: int) -> cypcap.BpfProgram:
 
 
 def wanted(*vsids: int, only: bool = False) -> str:
-    return chosen(LiveOptions(("eth0",), vsid=vsids, tunnels_only=only), tagged=True)
+    return chosen(LiveOptions(("eth0",), vsid=vsids, tunnels_only=only), ETHERNET)
 
 
 # --- ready-made filters against the decoder -------------------------------------------------------------------------
@@ -179,18 +179,18 @@ def test_what_is_no_tunnel() -> None:
 
 
 def test_with_the_users_own() -> None:
-    expression = chosen(LiveOptions(("x",), bpf="src host 192.0.2.1 or icmp", vsid=(VSID,)), tagged=False)
+    expression = chosen(LiveOptions(("x",), bpf="src host 192.0.2.1 or icmp", vsid=(VSID,)), offsets.DLT_RAW)
     frame = CARRIERS["VXLAN"]
     assert not takes(expression, frame)
     assert takes(expression, frame[:26] + bytes((192, 0, 2, 1)) + frame[30:])
-    assert chosen(LiveOptions(("x",), bpf=" tcp "), tagged=True) == "tcp"
-    assert chosen(LiveOptions(("x",)), tagged=True) == ""
+    assert chosen(LiveOptions(("x",), bpf=" tcp "), ETHERNET) == "tcp"
+    assert chosen(LiveOptions(("x",)), ETHERNET) == ""
 
 
 @pytest.mark.parametrize("linktype", [offsets.DLT_RAW, offsets.DLT_SLL])
 def test_other_link_types(linktype: int) -> None:
     head = {offsets.DLT_RAW: b"", offsets.DLT_SLL: bytes(14) + b"\x08\x00"}[linktype]
-    expression = chosen(LiveOptions(("x",), vsid=(VSID,)), tagged=False)
+    expression = chosen(LiveOptions(("x",), vsid=(VSID,)), offsets.DLT_RAW)
     assert takes(expression, head + CARRIERS["nvgre"][14:], linktype)
     assert not takes(expression, head + CARRIERS["GRE with a 32-bit key"][14:-64] + bytes(64), linktype)
 
