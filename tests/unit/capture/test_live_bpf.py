@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -249,3 +250,10 @@ def test_where_it_cannot_be_told(expression: str) -> None:
 def test_programs_that_the_kernel_does_not_take() -> None:
     with pytest.raises(CaptureError, match=r"too long for the kernel: [0-9,]+ instructions"):
         bpf.compile_filter(wanted(*range(4096, 4116)), ETHERNET, 65535)
+
+
+def test_without_cypcap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cypcap", None)
+    with pytest.raises(CaptureError, match="pip install cypcap"):
+        bpf.compile_filter("tcp", ETHERNET, 65535)
+    assert bpf.everything(96).instructions == ((6, 0, 0, 96),)
