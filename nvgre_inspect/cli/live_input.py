@@ -109,7 +109,9 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
         if arguments.record is not None:
             from nvgre_inspect.capture.live.recording import Recorder
 
-            sinks.append(Recorder(arguments.record, source.interfaces, limits, force=arguments.force))
+            inputs = [arguments.follow] if arguments.follow is not None else []
+            recorder = Recorder(arguments.record, source.interfaces, limits, force=arguments.force, inputs=inputs)
+            sinks.append(recorder)
         captures = LiveCaptures(
             source,
             KeptFrames(arguments.max_packets, min(_KEPT_BYTES, _free_memory() // _KEPT_PART)),
