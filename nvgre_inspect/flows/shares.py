@@ -15,7 +15,8 @@ UNKNOWN = "unknown"
 def protocol_packets(state: State) -> pd.Series[int]:
     """Packets by protocol of the innermost packet, as the table `flows` names it; the largest first.
 
-    int64, index text; what has none that is known (null in `flows`) is UNKNOWN, so that shares are of all packets.
+    int64, index text; what has none that is known (null in `flows`, or of flows that were evicted) is UNKNOWN, so that
+    shares are of all packets.
     """
     flows = state.flows
     codes, first = labels.combine([flows["family"], flows["protocol"], flows["ethertype"]])
@@ -25,4 +26,6 @@ def protocol_packets(state: State) -> pd.Series[int]:
     some = flows[first]
     names = labels.protocol_names(some["family"], some["protocol"], some["ethertype"])
     by_name = pd.Series(packets).groupby(pd.Series(names, dtype=object).fillna(UNKNOWN)).sum()
+    if len(state.evicted):
+        by_name.loc[UNKNOWN] = by_name.get(UNKNOWN, 0) + int(state.evicted["packets"].sum())
     return by_name.sort_values(ascending=False, kind="stable")
