@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from nvgre_inspect.wireshark.select import Pick
     from nvgre_inspect.wireshark.settings import Settings
 
+#: Of live input: room for so many placements for each flow that is kept.
+_PLACEMENTS_PER_FLOW = 8
 #: Copies of packets are worth a word to the user from this many on, and from this part of all packets on.
 _COPIES_MIN = 20
 _COPIES_PART = 0.05
@@ -631,8 +633,14 @@ def _account_options(options: SessionOptions, decode: DecodeOptions) -> AccountO
     account = AccountOptions(idle_timeout_ns=decode.idle_timeout_ns, max_packets=options.max_packets)
     if options.max_flows is None:
         return account
-    # There are hardly more endpoints than flows, whoever floods.
-    return replace(account, evict=True, max_flows=options.max_flows, max_endpoints=options.max_flows)
+    # There are hardly more endpoints than flows, whoever floods, and few flows that went many ways.
+    return replace(
+        account,
+        evict=True,
+        max_flows=options.max_flows,
+        max_endpoints=options.max_flows,
+        max_placements=min(_PLACEMENTS_PER_FLOW * options.max_flows, account.max_placements),
+    )
 
 
 def _which(engine: str) -> Which:

@@ -38,6 +38,7 @@ TABLES = ("tenants", "tunnels", "flows")
 _WHOLE = 262_144
 #: Flows and packets that are kept unless somebody asks for more: some 200 MB of memory, and 600 MB of disk.
 MAX_FLOWS = 100_000
+_FEWEST_FLOWS = 100
 MAX_PACKETS = 1_000_000
 
 
@@ -105,7 +106,7 @@ def _add_keeping(parser: Parser) -> None:
     group.add_argument(
         "--max-flows",
         metavar="N",
-        type=positive,
+        type=_flows,
         default=MAX_FLOWS,
         help=f"when there are more, those idle longest leave (default: {MAX_FLOWS:,})",
     )
@@ -170,6 +171,12 @@ def vsid(text: str) -> int:
     if not 0 <= number < 1 << 32:
         raise argparse.ArgumentTypeError(f"{text!r} is not a VSID")
     return number
+
+
+def _flows(text: str) -> int:
+    if not text.isdecimal() or int(text) < _FEWEST_FLOWS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of flows from {_FEWEST_FLOWS} on")
+    return int(text)
 
 
 def _snaplen(text: str) -> int:
