@@ -13,7 +13,7 @@ from nvgre_inspect.cli import analysis, encap, rewriting
 from nvgre_inspect.cli.arguments import Parser, add_files, add_words, nonempty
 from nvgre_inspect.cli.errors import DAMAGED, FAILED, INTERRUPTED, USAGE, CommandError
 from nvgre_inspect.display.progress import describe
-from nvgre_inspect.display.text import amount, counted, duration, escape
+from nvgre_inspect.display.text import amount, counted, duration, escape, rate
 
 if TYPE_CHECKING:
     from nvgre_inspect.display.progress import Progress
@@ -228,7 +228,8 @@ class _Run:
         arguments = self._arguments
         to = ""
         if self._interface is not None:
-            to = f" on {self._interface.name} (MTU {self._interface.mtu:,})"
+            mtu = f" (MTU {self._interface.mtu:,})" if self._interface.mtu else ""
+            to = f" on {self._interface.name}{mtu}"
         elif arguments.output is not None:
             to = f" to {escape(arguments.output)}"
         if arguments.topspeed:
@@ -239,10 +240,10 @@ class _Run:
 
 
 def _amounts(totals: Totals, done: str) -> str:
-    """`1,000 packets sent, 660 kB, in 2.000 s: 500 packets/s, 2.6 Mbit/s`, and the loops if there were several."""
+    """`1,000 packets sent, 660 kB, in 2.000 s: 500 packets/s, 2.64 Mbit/s`, and the loops if there were several."""
     text = f"{_sizes(totals, done)}, in {duration(totals.elapsed_ns / 1e9)}"
     if totals.elapsed_ns:
-        text += f": {totals.pps:,.0f} packets/s, {totals.mbps:,.1f} Mbit/s"
+        text += f": {totals.pps:,.0f} packets/s, {rate(totals.mbps * 1e6)}"
     return text + _loops_of(totals)
 
 

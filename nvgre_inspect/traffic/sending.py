@@ -1,9 +1,10 @@
-"""Sending frames on an interface: the one module that knows how a system does it.
+"""Sending frames on an interface: the one module that knows which way a system has for it.
 
-Linux: an AF_PACKET socket (packet(7)) and sendmmsg(2), up to 1,024 frames a call straight out of a batch's buffer.
-The headers of the messages are made once; only address and length of each frame are filled in, for all at once.
+64-bit Linux: an AF_PACKET socket (packet(7)) and sendmmsg(2), up to 1,024 frames a call straight out of a batch's
+buffer. The headers of the messages are made once; only address and length of each frame are filled in, for all at once.
+Elsewhere: libpcap (`libpcap_sending`).
 
-Limits: other systems have no such socket; there `open_sender` says so. Frames go through the queueing discipline, so a
+Limits: frames go through the queueing discipline, so a
 full queue makes this wait rather than lose frames. A VLAN tag may make a frame 4 bytes longer than the MTU says, as
 Linux has it; frames with two tags may be refused by the driver.
 """
@@ -18,7 +19,10 @@ import struct
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Final, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -59,7 +63,7 @@ _VECTOR: Final = np.dtype([("base", np.uint64), ("length", np.uint64)])
 #: Bytes that wait in the socket before sending blocks. The default (200 kB) is a hundred frames.
 _SEND_BUFFER: Final = 4 << 20
 #: While the queue of the device is full.
-_RETRY_S: Final = 50e-6
+RETRY_S: Final = 50e-6
 
 
 class SendError(Exception):
@@ -70,7 +74,7 @@ class Interface(NamedTuple):
     """What is known of an interface without any rights."""
 
     name: str
-    #: Largest payload of a frame.
+    #: Largest payload of a frame; 0: not known.
     mtu: int
     is_up: bool
 
@@ -97,11 +101,25 @@ class Sender(Protocol):
 
 def find_interface(name: str) -> Interface:
     """The interface of that name. SendError if there is none that takes Ethernet frames; needs no rights."""
-    _check_system(name)
+    return _find(name) if has_packet_sockets() else _libpcap().find(name)
+
+
+def has_packet_sockets() -> bool:
+    """Whether this system has the fast way."""
+    return sys.platform.startswith("linux") and struct.calcsize("P") == 8
+
+
+def _libpcap() -> ModuleType:
+    # Not before it is needed: it is built on what is here.
+    return import_module("nvgre_inspect.traffic.libpcap_sending")
+
+
+def _find(name: str) -> Interface:
     import fcntl
 
+    known = [known for _, known in socket.if_nameindex()]
     if len(name.encode()) > _LONGEST_NAME:
-        raise _missing(name)
+        raise missing(name, known)
     request = struct.pack("256s", name.encode())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         try:
@@ -109,22 +127,28 @@ def find_interface(name: str) -> Interface:
             flags = struct.unpack_from("H", fcntl.ioctl(sock, _SIOCGIFFLAGS, request), 16)[0]
             kind = struct.unpack_from("H", fcntl.ioctl(sock, _SIOCGIFHWADDR, request), 16)[0]
         except OSError:
-            raise _missing(name) from None
+            raise missing(name, known) from None
     if kind not in _ETHERNET_DEVICES:
         raise SendError(f"{name} does not take Ethernet frames")
     return Interface(name, mtu, bool(flags & _IFF_UP))
 
 
-def _missing(name: str) -> SendError:
-    names = ", ".join(known for _, known in socket.if_nameindex())
-    return SendError(f"no interface {name!r}; there are: {names}")
+def missing(name: str, known: Iterable[str]) -> SendError:
+    """There is no interface of that name, but there are the `known` ones."""
+    return SendError(f"no interface {name!r}; there are: {', '.join(known)}")
 
 
-def open_sender(name: str) -> Sender:
-    """A sender on the interface of that name. SendError where that cannot be, in words that say what to do."""
+def open_sender(name: str, *, libpcap: bool = False) -> Sender:
+    """A sender on the interface of that name; `libpcap`: also where there is a faster way.
+
+    SendError where that cannot be, in words that say what to do.
+    """
     interface = find_interface(name)
     if not interface.is_up:
-        raise SendError(f"{name} is down: ip link set {name} up")
+        raise SendError(f"{name} is down" + (f": ip link set {name} up" if has_packet_sockets() else ""))
+    if libpcap or not has_packet_sockets():
+        sender: Sender = _libpcap().LibpcapSender(interface)
+        return sender
     try:
         return PacketSocket(interface)
     except PermissionError:
@@ -135,13 +159,6 @@ def open_sender(name: str) -> Sender:
         ) from None
     except OSError as error:
         raise SendError(f"{name} cannot be opened: {error.strerror}") from None
-
-
-def _check_system(name: str) -> None:
-    if not sys.platform.startswith("linux") or struct.calcsize("P") != 8:
-        raise SendError(
-            f"{name}: sending is built for 64-bit Linux only; write a file with -o and send that with tcpreplay"
-        )
 
 
 class PacketSocket:
@@ -181,7 +198,7 @@ class PacketSocket:
     def _explain(self, code: int) -> bool:
         """After an error: True, the first frame is given up; False, try again. SendError: no use."""
         if code in (errno.ENOBUFS, errno.EAGAIN, errno.EINTR):
-            time.sleep(_RETRY_S)
+            time.sleep(RETRY_S)
             return False
         if code == errno.EMSGSIZE:
             self.refused["over-mtu"] += 1

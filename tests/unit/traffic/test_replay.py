@@ -232,7 +232,7 @@ def test_a_dry_run_says_what_would_be_sent(run, tmp_path):
     plain = capture(tmp_path / "plain.pcap", *[bytes(125)] * 3, gap_ns=1_000_000_000)
     outcome = run("replay", plain, "--as-is", "--dry-run", "--loop", "2", "--pps", "5")
     assert outcome.code == 0
-    assert outcome.out == "would be sent: 6 packets, 750 B, in 1.000 s: 6 packets/s, 0.0 Mbit/s, 2 loops\n"
+    assert outcome.out == "would be sent: 6 packets, 750 B, in 1.000 s: 6 packets/s, 6.00 kbit/s, 2 loops\n"
     assert "again and again" in run("replay", plain, "--as-is", "--dry-run", "--loop", "0").out
     at_once = run("replay", plain, "--as-is", "--dry-run", "--topspeed").out
     assert at_once == "would be sent: 3 packets, 375 B, as fast as it goes\n"
