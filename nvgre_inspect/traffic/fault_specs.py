@@ -147,7 +147,10 @@ class FlowIDConstant(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowIDChanging(Fault):
-    """Flows change their FlowID in the middle, after every so many of their packets."""
+    """Flows change their FlowID in the middle, after every so many of their packets.
+
+    Counted are packets of one sending host with one FlowID: flows that share it there change together, and sooner.
+    """
 
     KIND: ClassVar[str] = "flow-id-changing"
     STAGE: ClassVar[Stage] = "encapsulation"

@@ -188,6 +188,8 @@ def _of_names(scenario: Scenario, fault: faults.Fault, path: str) -> Iterator[st
     """Hosts, paths and points that faults name."""
     if isinstance(fault, faults.Migration):
         yield from _known(fault.to, [host.name for host in scenario.hosts], f"{path}.to", "host")
+        if fault.until_ns:
+            yield f"{path}.until: a machine that has moved stays there: {fault.KIND} has no end"
     if isinstance(fault, faults.BadECMPMember):
         yield from _known(fault.path, [spec.name for spec in scenario.paths], f"{path}.path", "path")
     if isinstance(fault, faults.MirrorDuplicates | faults.Clock | faults.CaptureDrops):

@@ -2,6 +2,10 @@
 
 Found by the reference's own router and hash (`encapsulation.routing`, `.entropy`), once for each flow: the headers that
 decide are compared as bytes, and only what is fragmented, tagged or not IP is looked at every time.
+
+The policy, not the port, says where a sender is. So a machine that sends with another one's MAC address (the fault
+duplicate-mac) is taken to be at that one's place: its frames to machines there end here as `same-host`, although the
+host that has to send them is another, and only those to third hosts leave it.
 """
 
 from __future__ import annotations

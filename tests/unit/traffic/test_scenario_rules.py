@@ -159,6 +159,10 @@ def test_a_good_scenario_breaks_no_rule():
             fault(faults.Loss, selection=Selection(direction="forward")),
             "fault[0].direction: forward needs two hosts",
         ),
+        (
+            fault(faults.Migration, selection=WEB, to="b", until_ns=5),
+            "fault[0].until: a machine that has moved stays there: migration has no end",
+        ),
         (fault(faults.Migration, to="b"), "fault[0].vm: is missing: migration is about one machine"),
         (fault(faults.Migration, to="c", selection=WEB), "fault[0].to: c is not the name of any host"),
         (fault(faults.Migration, to="a", selection=WEB), "fault[0].to: web is on a already"),
