@@ -22,7 +22,7 @@ from pathlib import Path
 
 from nvgre_inspect.capture.output import Output
 from nvgre_inspect.traffic import stamping
-from tests.benchmarks import replay, rewriting, scenarios, tui, with_wireshark
+from tests.benchmarks import live, replay, rewriting, scenarios, tui, with_wireshark
 from tests.benchmarks.process import TOOL, in_turn, median, run
 
 ROOT = Path(__file__).parents[2]
@@ -212,6 +212,7 @@ def main() -> None:
         scenarios.rows(FOLDER, times),
         stamped(packets, times),
         replay.rows(big, packets, times),
+        live.rows(big, packets),
         with_wireshark.rows(big, packets, times),
         tui.load(big, packets),
         memory([packets, 2 * packets, 4 * packets]),

@@ -23,7 +23,8 @@ class Run:
 def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Run:
     """Run a command to its end, its output thrown away. RuntimeError if it fails.
 
-    Python keeps the byte code of what it imports, as for an installed user: whoever develops may have that switched off.
+    Python keeps the byte code of what it imports, as for an installed user; whoever develops may have that switched
+    off.
     """
     variables = {**os.environ, **(environment or {})}
     variables.pop("PYTHONDONTWRITEBYTECODE", None)
