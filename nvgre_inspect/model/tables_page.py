@@ -36,8 +36,8 @@ _LIVE = """
 ## While capturing
 
 [`live`](live.md) has two columns more in the tables `tenants`, `tunnels` and `flows`. `live --headless --csv` and
-`--jsonl` print for each interval the columns that say when it was and how the capture stands, then those of the table as
-it is at the end of the interval, then what a row did in it, and its rates.
+`--jsonl` print for each interval the columns that say when it was and how the capture stands, then those of the table
+as it is at the end of the interval, then what a row did in it, and its rates.
 
 """
 _HEADING = "| column | type | unit | null | meaning |\n|---|---|---|---|---|\n"
