@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dissectors import offsets
 from nvgre_inspect.display.text import counted
+from nvgre_inspect.model.names import UNKNOWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,6 @@ def protocol_mix(flows: pd.DataFrame) -> str:
     """`tcp 80 %, udp 15 %, arp 5 %`: the protocols of a flows table by packets, the largest four."""
     # Not before they are needed: --help has to be there at once, and these want pandas.
     from nvgre_inspect.display.facts import shares
-    from nvgre_inspect.flows.shares import UNKNOWN
 
     names = flows["protocol"].astype(object).fillna(UNKNOWN)
     packets = (flows["packets_fwd"] + flows["packets_rev"]).groupby(names).sum()

@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 
 from nvgre_inspect.flows import labels
+from nvgre_inspect.model.names import UNKNOWN
 from nvgre_inspect.model.state import State
-
-#: Stands for packets whose protocol is not known.
-UNKNOWN = "unknown"
 
 
 def protocol_packets(state: State) -> pd.Series[int]:

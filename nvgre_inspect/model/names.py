@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+#: Stands for what is null in a table, where packets are summed up by it.
+UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import pytest
 
 import nvgre_inspect
 from nvgre_inspect.flows.flow_placements import flow_placements
-from nvgre_inspect.flows.shares import UNKNOWN, protocol_packets
+from nvgre_inspect.flows.shares import protocol_packets
+from nvgre_inspect.model.names import UNKNOWN
 from tests.unit.flows.again import SAMPLES
 from tests.unit.flows.state_builder import state
 
