@@ -104,7 +104,8 @@ def cache_dir() -> Path:
 
     digest = hashlib.sha256(version("numba").encode())
     for path in _sources():
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        # numba compiles anew where a file has moved or is younger, even if it says the same: so does `is_warm`.
+        digest.update(f"{path}\0{path.stat().st_mtime_ns}\0".encode() + path.read_bytes() + b"\0")
     return _cache_root() / f"kernels-{digest.hexdigest()[:16]}"
 
 
