@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.warm import warm_up
+
 CHECKOUT = Path(__file__).parents[2]
 _CLONE_NEWNET = 0x40000000
 _numbers = itertools.count()
@@ -83,6 +85,11 @@ class VethPair:
             raw.bind((self.near, 0))
             for frame in frames:
                 raw.send(frame)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    warm_up()
 
 
 @pytest.fixture

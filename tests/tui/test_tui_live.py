@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager
 
 import numpy as np
+import pytest
 
 from nvgre_inspect.capture import open_capture
 from nvgre_inspect.capture.live.captures import LiveCaptures
@@ -19,9 +20,15 @@ from nvgre_inspect.model.source import InterfaceInfo
 from nvgre_inspect.session import Session, SessionOptions
 from nvgre_inspect.tui import loading
 from nvgre_inspect.tui.app import InspectApp
+from tests.builders.warm import warm_up
 from tests.tui.shown import SAMPLES, lines, press, settled, text
 
 PATIENCE_SECONDS = 30
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    warm_up()
 
 
 class Fed:
