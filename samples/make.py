@@ -135,6 +135,7 @@ def big_endian(recipe: Recipe) -> Recipe:
 RECIPES: dict[str, Recipe] = {
     "arp-broadcast.pcap": generated("arp-broadcast"),
     "asymmetric-vsid.pcap": generated("asymmetric-vsid"),
+    "fabric.pcapng": generated("fabric", "pcapng"),
     "fragments.pcap": generated("fragments"),
     "icmp-errors.pcap": generated("icmp-errors"),
     "ipv6-overlay.pcap": generated("ipv6-overlay"),

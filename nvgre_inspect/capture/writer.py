@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import struct
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
@@ -42,6 +42,8 @@ _IF_NAME = 2
 _IF_DESCRIPTION = 3
 _IF_TSRESOL = 9
 _ISB_IFRECV = 4
+#: Records of a name resolution block.
+_NAME_IP4, _NAME_IP6 = 1, 2
 _ISB_IFDROP = 5
 _ISB_OSDROP = 7
 _NANOSECONDS = b"\x09"
@@ -226,6 +228,15 @@ class PcapngWriter(_Writer):
         else:
             self._output.write(_packet_blocks(batch, caplen, wirelen, ts_ns, interface, comments))
         self.frames += len(batch)
+
+    def write_names(self, names: Mapping[bytes, str]) -> None:
+        """Write what hosts are called, by their packed addresses, as a name resolution block; nothing without names."""
+        records = b""
+        for address, name in names.items():
+            value = address + name.encode("utf-8", "replace") + b"\0"
+            records += _option(_NAME_IP4 if len(address) == 4 else _NAME_IP6, value)
+        if records:
+            self._write_block(cf.NAME_RESOLUTION, records + _END_OF_OPTIONS)
 
     def write_statistics(
         self,

@@ -1,8 +1,8 @@
 """Captures: the files that observation points are written to: one pcapng with an interface each, or a file each.
 
-Interfaces and files are named after their points; what a point's capture missed is in the statistics of its interface.
-Both kinds are `points.Sink`s and context managers: at the end of the block files are renamed into place, and none
-are left if it raises.
+Interfaces and files are named after their points, and pcapng has the names of hosts. What a point's capture missed is
+in the statistics of its interface. Both kinds are `points.Sink`s and context managers: at the end of the block files
+are renamed into place, and none are left if it raises.
 """
 
 from __future__ import annotations
@@ -127,6 +127,7 @@ def _open(
     writer = PcapngWriter(target, comment=f"scenario {scenario.name}, seed {scenario.seed}", force=force, inputs=inputs)
     for point in points:
         writer.add_interface(point.name, snaplen=point.snaplen or STANDARD_SNAPLEN, description=place_of(point))
+    writer.write_names({host.pa.packed: host.name for host in scenario.hosts})
     return writer
 
 

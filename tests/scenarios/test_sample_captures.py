@@ -16,8 +16,8 @@ from tests.builders.played import play_scenario
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SCENARIOS = sorted(SAMPLES.glob("*.toml"))
-#: Made by Open vSwitch; and by a script.
-OTHERS = {"ovs-nvgre.pcap", "ovs-vxlan.pcap", "ovs-geneve.pcap", "fabric.pcapng"}
+#: Made by Open vSwitch.
+OTHERS = {"ovs-nvgre.pcap", "ovs-vxlan.pcap", "ovs-geneve.pcap"}
 #: Scripts with what the truth knows nothing of: IPv6 fragments and destination options (`frame_facts`).
 BEYOND = {"ipv6-overlay"}
 
