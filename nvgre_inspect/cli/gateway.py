@@ -90,9 +90,12 @@ def run(arguments: argparse.Namespace) -> int:
     from nvgre_inspect.capture.live.privileges import give_up
     from nvgre_inspect.cli.policy import load_policy
     from nvgre_inspect.gateway.endpoint import open_gateway
+    from nvgre_inspect.kernels import compiled
 
     taps = _taps(arguments)
     policy = load_policy(arguments.policy)
+    if not arguments.quiet and not compiled.is_warm("inner_frame", "rewrite", "intern"):
+        analysis.say("compiling for this machine, once: some 10 seconds")
     with (
         analysis.explained(),
         open_gateway(policy, arguments.underlay, taps, pa=arguments.pa, tap_mtu=arguments.tap_mtu) as gateway,

@@ -227,9 +227,9 @@ def open_gateway(
     """
     roles.check_kind(policy)
     ports = roles.ports_of(policy, taps)
+    host = roles.find_host(policy, interface, pa)
     for port in ports:
         _encapsulator(policy, port, compiled=True).rewrite(_batch(np.zeros(1, np.uint8), []), _NO_RECORDS, np.arange(0))
-    host = roles.find_host(policy, interface, pa)
     with contextlib.ExitStack() as opened:
         groups = groups_of([port.subnet for port in ports], host.pa.version)
         underlay = Underlay(host.pa, interface, groups)
