@@ -164,6 +164,7 @@ class Session:
             which=_which(options.engine),
             choose=self._choose if options.chooses else None,
             keep=self._captures.keep,
+            overhear=self._captures.overhear,
             on_evict=None if on_evict is None else lambda state: on_evict(self._seen(state)),
             on_compile=lambda: self._report("compiling"),
             # Compressed files hold more than that, and files of which only the first frames are wanted less.
@@ -618,6 +619,16 @@ def _tshark_needed() -> Iterator[None]:
         yield
     except TsharkError as error:
         raise CaptureError(str(error)) from None
+
+
+def decode_options(options: SessionOptions) -> DecodeOptions:
+    """What a session with these options decodes with. UsageError for options that cannot be used."""
+    from dissectors.registry import build
+
+    try:
+        return _decode_options(options, build(options.dissectors, options.decode_as).tables)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _decode_options(options: SessionOptions, tables: dispatch.DispatchTables) -> DecodeOptions:

@@ -108,6 +108,11 @@ class Captures:
         return None
 
     @property
+    def overhear(self) -> None:
+        """Nobody listens."""
+        return None
+
+    @property
     def can_reopen(self) -> bool:
         """Whether all inputs are files, which can be opened again."""
         return self.total_bytes is not None

@@ -15,6 +15,8 @@ from nvgre_inspect.model.source import Frame, InterfaceInfo
 #: Takes the chosen frames of a batch and their RECORDs; gives the same frames with the positions where they are kept.
 Keep = Callable[[PacketBatch, npt.NDArray[np.void]], PacketBatch]
 
+Overhear = Callable[[PacketBatch, npt.NDArray[np.void]], None]
+
 
 class Input(Protocol):
     """Frames in order, once, and any of them again afterwards."""
@@ -69,6 +71,11 @@ class Input(Protocol):
         """For input that comes only once: what keeps the frames that were chosen. A batch is then valid only until the
         next one is asked for. None: batches stay valid, and have their positions.
         """
+        ...
+
+    @property
+    def overhear(self) -> Overhear | None:
+        """What is given all frames, before some are chosen; None: nothing is."""
         ...
 
     def batches(self) -> Iterator[PacketBatch]:

@@ -97,11 +97,13 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
         source = _source(arguments)
         stack.callback(source.close)
         sinks: list[Sink] = []
+        listeners: list[Sink] = []
         if arguments.decap_to is not None:
             from nvgre_inspect.gateway.delivery import open_delivery
+            from nvgre_inspect.session import decode_options
 
-            sinks.append(open_delivery(arguments.decap_to, arguments.vsid[0]))
-            stack.callback(sinks[-1].close)
+            listeners.append(open_delivery(arguments.decap_to, arguments.vsid[0], options=decode_options(options)))
+            stack.callback(listeners[-1].close)
         if arguments.interfaces:
             from nvgre_inspect.capture.live.privileges import give_up
 
@@ -116,6 +118,7 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
             source,
             KeptFrames(arguments.max_packets, min(_KEPT_BYTES, _free_memory() // _KEPT_PART)),
             sinks,
+            listeners,
             count=min((n for n in (arguments.count, limits.stop_packets) if n is not None), default=None),
             seconds=limits.stop_seconds,
         )

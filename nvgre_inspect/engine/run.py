@@ -108,6 +108,7 @@ class Engine:
         expected_bytes: int | None = None,
         meanwhile: Callable[[], None] | None = None,
         keep: Keep | None = None,
+        overhear: Callable[[PacketBatch, Records], None] | None = None,
         on_evict: Callable[[State], None] | None = None,
     ) -> None:
         """`choose` narrows what is counted; `on_compile` is called before a first compilation (15 s).
@@ -115,7 +116,7 @@ class Engine:
         `expected_bytes`: how much input there is at least, where that is known beforehand. `meanwhile` is called in a
         thread of its own as soon as `process` leaves a core free. `keep`: the input is live, see `capture.input.Input`:
         its frames are numbered as they were chosen, decoded and accounted in one thread, and by the kernels. `on_evict`
-        is told of flows that leave (`AccountOptions.evict`).
+        is told of flows that leave (`AccountOptions.evict`). `overhear` gets all frames before some are chosen.
         """
         self._decode_options = decode or DecodeOptions()
         self._account_options = account or AccountOptions()
@@ -123,6 +124,7 @@ class Engine:
         self._choose = choose
         self._keep = keep
         self._on_evict = on_evict
+        self._overhear = overhear
         self._on_compile = on_compile
         self._expected_bytes = expected_bytes or 0
         self._meanwhile = meanwhile
@@ -242,6 +244,8 @@ class Engine:
         frames = 0
         for whole in batches:
             batch, records, numbers = whole, decoder.decode(whole), None
+            if self._overhear is not None:
+                self._overhear(batch, records)
             if self._choose is not None:
                 chosen = np.flatnonzero(self._choose(batch, records, frames + 1))
                 batch, records, numbers = select(batch, chosen), records[chosen], chosen + (frames + 1)

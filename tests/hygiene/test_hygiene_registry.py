@@ -3,8 +3,9 @@
 from nvgre_inspect.cli import summary, tables
 from nvgre_inspect.display import headings, values
 from nvgre_inspect.model.columns import TABLES
+from nvgre_inspect.model.live_columns import INTERVAL_TABLES
 
-COLUMNS = {column.name for table in TABLES.values() for column in table}
+COLUMNS = {column.name for table in (*TABLES.values(), *INTERVAL_TABLES.values()) for column in table}
 BASES = COLUMNS | {name.removesuffix("_fwd") for name in COLUMNS}
 
 

@@ -1,8 +1,9 @@
 """LiveCaptures: a live source, and what is kept of it, as the input of a session.
 
-    source ──> batches ──> decoded, chosen ──> keep: positions, recording, delivery ──> accounted
+    source ──> batches ──> decoded ──> overhear: delivery ──> chosen ──> keep: positions, recording ──> accounted
 
-What does not pass `-Y` or `--vsid` is neither kept nor recorded nor delivered. A batch of a live source is valid only
+What does not pass `-Y` or `--vsid` is neither kept nor recorded. Who delivers a tenant's frames overhears all, since
+later fragments of packets on the underlay do not say whose they are. A batch of a live source is valid only
 until the next one is asked for: the ring's memory is the kernel's again then.
 """
 
@@ -60,14 +61,19 @@ class LiveCaptures:
         source: LiveSource,
         kept: KeptFrames,
         sinks: Sequence[Sink] = (),
+        listeners: Sequence[Sink] = (),
         *,
         count: int | None = None,
         seconds: float | None = None,
     ) -> None:
-        """Closes all of them with itself. `count`: of frames that come, chosen or not."""
+        """Closes all of them with itself. `sinks` get the frames that were chosen, `listeners` all. `count`: of frames
+        that come, chosen or not.
+        """
         self._source = source
         self._kept = kept
-        self._sinks = tuple(sinks)
+        self._chosen_go_to = tuple(sinks)
+        self._listeners = tuple(listeners)
+        self._sinks = (*self._listeners, *self._chosen_go_to)
         self._left = count
         self._ends = None if seconds is None else time.monotonic() + seconds
         self._refreshed = float("-inf")
@@ -105,9 +111,15 @@ class LiveCaptures:
         """Keep and pass on the frames that were chosen; they come back with their positions."""
         batch = replace(batch, position=self._kept.append(batch))
         if len(batch):
-            for sink in self._sinks:
+            for sink in self._chosen_go_to:
                 sink.write(batch, records)
         return batch
+
+    def overhear(self, batch: PacketBatch, records: npt.NDArray[np.void]) -> None:
+        """Pass on all frames."""
+        if len(batch):
+            for sink in self._listeners:
+                sink.write(batch, records)
 
     def stop(self) -> None:
         """End soon, after what was received until now; from any thread, or a signal's handler."""
