@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,29 +67,29 @@ def rows(big: Path, packets: int) -> Iterator[Row]:
 def _run(command: list[str], read: Callable[[str], tuple[int, int]], file: Path | None) -> tuple[Outcome, float]:
     """Capture while the file is sent; the outcome, and packets a second that were sent."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    with subprocess.Popen(
-        ["ip", "netns", "exec", NAMESPACE, *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-    ) as process:
-        assert process.stdout is not None
+    # A file, not a pipe: what nobody reads while it is written would keep the process waiting.
+    with (
+        tempfile.TemporaryFile("w+") as words,
+        subprocess.Popen(
+            ["ip", "netns", "exec", NAMESPACE, *command], stdout=words, stderr=subprocess.STDOUT, env=environment
+        ) as process,
+    ):
         _wait_until_listening()
         speed = 0.0
         if file is not None:
-            words = ["tcpreplay", "--topspeed", "--loop", str(LOOPS), "-i", "out0", str(file)]
+            sending = ["tcpreplay", "--topspeed", "--loop", str(LOOPS), "-i", "out0", str(file)]
             sent = subprocess.run(
-                ["ip", "netns", "exec", NAMESPACE, *words], capture_output=True, text=True, check=True
+                ["ip", "netns", "exec", NAMESPACE, *sending], capture_output=True, text=True, check=True
             )
             match = re.search(r"Rated: .* ([0-9.]+) pps", sent.stdout + sent.stderr)
             assert match is not None, sent.stdout
             speed = float(match[1])
         time.sleep(_SETTLE_SECONDS)
         process.send_signal(signal.SIGTERM if command[0] == TOOL[0] else signal.SIGINT)
-        text = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
+        words.seek(0)
+        text = words.read()
     received, dropped = read(text)
     return Outcome(received, dropped, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), speed
 
