@@ -35,6 +35,9 @@ _PCAP_NANO = 0xA1B23C4D
 _RECORD = struct.Struct("<IIII")
 
 _BYTE_ORDER_MAGIC = 0x1A2B3C4D
+_LENGTH = struct.Struct("<I")
+#: What fills up a block to a multiple of four bytes, by how many are missing.
+_PADDING = tuple(bytes(missing) for missing in range(4))
 _PACKET = struct.Struct("<IIIIIII")
 _OPT_COMMENT = 1
 _SHB_USERAPPL = 4
@@ -189,13 +192,17 @@ class PcapngWriter(_Writer):
         self, data: bytes, ts_ns: int, *, interface: int = 0, wirelen: int | None = None, comment: str = ""
     ) -> None:
         """Write one frame of an interface that was added before (else IndexError)."""
-        wire = _clamp(max(len(data), wirelen or 0), _UINT32_MAX)
+        wire = max(len(data), wirelen or 0)
         data = data[: self._snaplens[interface]]
-        time = _clamp(ts_ns, _INT64_MAX)
-        tail = bytes(-len(data) % 4) + (_comment_option(comment) if comment else b"")
-        length = cf.PACKET_DATA + len(data) + len(tail) + 4
-        head = _PACKET.pack(cf.ENHANCED_PACKET, length, interface, time >> 32, time & _UINT32_MAX, len(data), wire)
-        self._output.write(b"".join((head, data, tail, struct.pack("<I", length))))
+        captured = len(data)
+        tail = _PADDING[-captured & 3]
+        if comment:
+            tail += _comment_option(comment)
+        if not (wire <= _UINT32_MAX and 0 <= ts_ns <= _INT64_MAX):
+            wire, ts_ns = _clamp(wire, _UINT32_MAX), _clamp(ts_ns, _INT64_MAX)
+        length = cf.PACKET_DATA + captured + len(tail) + 4
+        head = _PACKET.pack(cf.ENHANCED_PACKET, length, interface, ts_ns >> 32, ts_ns & _UINT32_MAX, captured, wire)
+        self._output.write(b"".join((head, data, tail, _LENGTH.pack(length))))
         self.frames += 1
 
     def write_batch(

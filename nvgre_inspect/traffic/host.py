@@ -173,10 +173,12 @@ class Host:
 
     def _too_long(self, packet: Packet, legs: tuple[Leg, ...]) -> bool:
         """Whether the packet exceeds the MTU of its way; if so it ends here, and its sender may be told."""
+        if self._options.over_mtu == "send":
+            return False
         limit = self._own_limit
         if self._path_mtus:
             limit = min([limit, *(self._path_mtus[leg.dst] for leg in legs if leg.dst in self._path_mtus)])
-        if self._options.over_mtu == "send" or self._renderer.ip_length(packet) <= limit:
+        if self._renderer.ip_length(packet) <= limit:
             return False
         self.skipped["over-mtu"] += 1
         if self._options.over_mtu == "icmp":

@@ -63,13 +63,16 @@ class Renderer:
 
     def ip_length(self, packet: Packet) -> int:
         """Bytes of the outer IP packet."""
+        leg = packet.leg
+        known = self._overheads.get(id(leg))
+        # Asked for each packet at each hop: what most of them are comes first.
+        if known is not None and packet.fragment is None and not (packet.gre_flags or packet.plain):
+            return known[1] + len(packet.inner)
         if packet.plain:
             return len(packet.plain)
         if packet.fragment is not None:
             return offsets.IP4_MIN_LEN + packet.fragment.length
-        leg = packet.leg
         assert leg is not None
-        known = self._overheads.get(id(leg))
         if known is None:
             known = self._overheads[id(leg)] = (leg, outer.overhead(self._options, leg.dst.version))
         length = known[1] + len(packet.inner)
