@@ -110,7 +110,8 @@ def _unit(size: float, units: Iterable[tuple[float, str]]) -> tuple[float, str]:
 
 def _multiples(low: float, high: float, step: float) -> list[float]:
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [number * step for number in range(first, last + 1)]
+    # Each once: far from 0 floats lie further apart than fine steps.
+    return list(dict.fromkeys(number * step for number in range(first, last + 1)))
 
 
 def _number(value: float, step: float) -> str:

@@ -79,13 +79,16 @@ def name_layers_behind_mpls(row: dict[str, list[str]]) -> None:
     row["frame.protocols"] = [":".join(named)]
 
 
+#: How long tshark may take to list its fields, which takes it a quarter of a second.
+LISTING_S = 20.0
+
+
 @cache
 def offsets_in_bytes(tshark: str) -> bool:
     """Whether this tshark prints `ip.frag_offset` in bytes: by its list of fields, which has no mask for it then."""
     with neutral() as environment:
         try:
-            return (
-                _OFFSET_WITHOUT_MASK.search(run([tshark, "-G", "fields"], environment=environment).output) is not None
-            )
+            listed = run([tshark, "-G", "fields"], environment=environment, timeout_s=LISTING_S)
+            return _OFFSET_WITHOUT_MASK.search(listed.output) is not None
         except TsharkError:  # whoever asks it for fields next is told
             return False

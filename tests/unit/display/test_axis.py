@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nvgre_inspect.display.axis import byte_axis, count_axis, rate, rate_axis, step_of, time_axis, value_axis
@@ -57,6 +57,7 @@ def test_rates_for_people(bits, words):
     assert rate(bits) == words
 
 
+@example(time_axis, 549755813888.0, 0.001, 10)
 @given(
     st.sampled_from([time_axis, rate_axis, byte_axis, count_axis, value_axis]),
     st.floats(0, 1e12),
