@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nvgre_inspect.encapsulation.outer import CARRIES_IP
 from nvgre_inspect.encapsulation.policy import KINDS, Encapsulation, Entry, Host, Kind, Policy, Subnet
-from samples import build
+from tests.builders import build
 
 MAC_A, MAC_B, MAC_C = "00:15:5d:00:00:01", "00:15:5d:00:00:02", "00:15:5d:00:00:03"
 NVE_MACS = ("02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03")

@@ -16,7 +16,7 @@ from nvgre_inspect.cli.main import main
 from nvgre_inspect.session import SessionOptions, UsageError, open_session
 from nvgre_inspect.wireshark.settings import Settings
 from nvgre_inspect.with_tshark.deep import DeepPacket, deep
-from samples import build
+from tests.builders import build
 
 pytestmark = [pytest.mark.interop, needs_tshark]
 

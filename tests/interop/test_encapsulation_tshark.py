@@ -20,7 +20,7 @@ from nvgre_inspect.encapsulation.encapsulator import Encapsulator
 from nvgre_inspect.encapsulation.outer import CARRIES_IP, PORTS
 from nvgre_inspect.encapsulation.policy import KINDS, Kind
 from nvgre_inspect.encapsulation.translator import Translator
-from samples.capture_file import Packet, pcap
+from tests.builders.capture_file import Packet, pcap
 from tests.builders.overlay import (
     MAC_A,
     PAS,

@@ -25,7 +25,7 @@ from nvgre_inspect.wireshark.profile import script_path
 from nvgre_inspect.wireshark.records import as_dicts, ours
 from nvgre_inspect.wireshark.rows import Row, Rows
 from nvgre_inspect.wireshark.tshark import find, neutral, run
-from samples import build
+from tests.builders import build
 
 pytestmark = [pytest.mark.interop, tshark.needs_tshark]
 

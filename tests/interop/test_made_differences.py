@@ -21,7 +21,7 @@ from nvgre_inspect.wireshark.differences import BEYOND, DIFFERENCES
 from nvgre_inspect.wireshark.fields import FIELDS, OPTIONS
 from nvgre_inspect.wireshark.records import as_dicts
 from nvgre_inspect.wireshark.verify import case_of, found_in, not_looked_into
-from samples import build
+from tests.builders import build
 
 pytestmark = [pytest.mark.interop, tshark.needs_tshark]
 

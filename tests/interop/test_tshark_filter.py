@@ -19,8 +19,7 @@ from nvgre_inspect.flows.filter.errors import FilterError
 from nvgre_inspect.session import SessionOptions, open_session
 from nvgre_inspect.wireshark import select
 from nvgre_inspect.wireshark.settings import Settings
-from samples import build
-from tests.builders import overlay
+from tests.builders import build, overlay
 
 pytestmark = [pytest.mark.interop, needs_tshark]
 

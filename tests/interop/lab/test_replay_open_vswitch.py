@@ -15,7 +15,7 @@ import pytest
 from test_encapsulator_peer import CHECKOUT, POLICY, in_namespace, mac_of, take_switch_away
 
 from nvgre_inspect.capture.writer import PcapWriter
-from samples import build
+from tests.builders import build
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 FLOW_ID, VSID = 0x42, 5001

@@ -20,7 +20,7 @@ from nvgre_inspect.encapsulation.reasons import SKIPPED
 from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.record import empty_records
 from nvgre_inspect.reference.decode import decode
-from samples import build
+from tests.builders import build
 from tests.builders.overlay import MAC_A, MAC_B, NVE_MACS, PAS, ip_frame, udp_frame
 
 LABELLED = (encaps.MPLS, encaps.MPLS_IN_GRE, encaps.MPLS_IN_UDP)

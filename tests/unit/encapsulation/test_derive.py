@@ -31,8 +31,8 @@ from nvgre_inspect.model.record import RECORD
 from nvgre_inspect.model.selected import Selected
 from nvgre_inspect.reference.decode import decode
 from nvgre_inspect.session import SessionOptions, open_session
-from samples import build
-from samples.capture_file import Packet, pcap
+from tests.builders import build
+from tests.builders.capture_file import Packet, pcap
 from tests.builders.overlay import (
     CA4,
     MAC_A,

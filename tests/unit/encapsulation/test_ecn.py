@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nvgre_inspect.encapsulation.ecn import CE, ECT0, ECT1, NOT_ECT, egress, ingress, set_ecn
 from nvgre_inspect.encapsulation.inner_frame import read
-from samples import build
+from tests.builders import build
 from tests.builders.overlay import udp_frame
 
 #: Figure 4 of RFC 6040: inner, and what leaves for outer Not-ECT, ECT(0), ECT(1), CE.

@@ -24,7 +24,7 @@ from nvgre_inspect.encapsulation.outer import CARRIES_IP, PORTS
 from nvgre_inspect.encapsulation.policy import KINDS, Kind, Policy
 from nvgre_inspect.encapsulation.reasons import NOTED, SKIPPED
 from nvgre_inspect.model.options import DecodeOptions
-from samples import build
+from tests.builders import build
 from tests.builders.overlay import (
     ETHERNET_KINDS,
     MAC_A,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nvgre_inspect.encapsulation.entropy import REMEMBERED, FlowHash, flow_id, mix, source_port
 from nvgre_inspect.encapsulation.inner_frame import read
-from samples import build
+from tests.builders import build
 from tests.builders.overlay import (
     CA4,
     CA6,

@@ -8,7 +8,7 @@ from nvgre_inspect.encapsulation import mtu
 from nvgre_inspect.encapsulation.encapsulator import Encapsulated, Encapsulator
 from nvgre_inspect.encapsulation.inner_frame import BARE_IP, read
 from nvgre_inspect.encapsulation.policy import KINDS, Encapsulation, Kind
-from samples import build
+from tests.builders import build
 from tests.builders.overlay import (
     CA4,
     CA6,

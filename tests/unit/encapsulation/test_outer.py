@@ -15,7 +15,7 @@ from dissectors.udp import UDP
 from nvgre_inspect.encapsulation import outer
 from nvgre_inspect.encapsulation.policy import KINDS, Encapsulation, Kind
 from nvgre_inspect.encapsulation.routing import Leg
-from samples import build
+from tests.builders import build
 from tests.builders.overlay import NVE_MACS, PAS, VSID, frame_of_length, hosts, mac, subnet_id, udp_frame
 
 

@@ -1,6 +1,6 @@
-"""Headers as bytes: the builders behind the captures of this folder.
+"""Headers as bytes, for tests that make frames of their own.
 
-Plain `struct`, nothing of the project's own code: a sample has to be evidence against the decoder, not its
+Plain `struct`, nothing of the project's own code: a frame has to be evidence against the decoder, not its
 echo. Every builder returns finished bytes, with the lengths and checksums that its specification asks for.
 Addresses are text ("10.0.0.1", "2001:db8::1", "00:15:5d:00:00:01"); IPv4 or IPv6 follows from the address.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-IPV4, ARP, VLAN, IPV6, TEB, MPLS, ERSPAN2, ERSPAN3 = (
+IPV4, ARP, VLAN, IPV6, TEB, MPLS, ERSPAN2 = (
     0x0800,
     0x0806,
     0x8100,
@@ -22,7 +22,6 @@ IPV4, ARP, VLAN, IPV6, TEB, MPLS, ERSPAN2, ERSPAN3 = (
     0x6558,
     0x8847,
     0x88BE,
-    0x22EB,
 )
 ICMP, IGMP, TCP, UDP, GRE, ICMPV6 = 1, 2, 6, 17, 47, 58
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
@@ -241,9 +240,3 @@ def geneve(vni: int, frame: bytes, *, options: bytes = b"") -> bytes:
 def erspan2(session: int, sequence: int, frame: bytes, *, vlan: int = 0) -> bytes:
     """ERSPAN type II, with the GRE header (whose sequence number it needs)."""
     return gre(ERSPAN2, struct.pack("!HHI", 1 << 12 | vlan, session, 0) + frame, sequence=sequence)
-
-
-def erspan3(session: int, sequence: int, timestamp: int, frame: bytes, *, vlan: int = 0) -> bytes:
-    """ERSPAN type III without the platform-specific subheader; time stamps in units of 100 ns (Gra = 0)."""
-    header = struct.pack("!HHIHH", 2 << 12 | vlan, session, timestamp & 0xFFFFFFFF, 0, 0)
-    return gre(ERSPAN3, header + frame, sequence=sequence)
