@@ -19,6 +19,7 @@ from nvgre_inspect.cli import analysis, terminal
 from nvgre_inspect.cli.errors import DONE, INTERRUPTED
 from nvgre_inspect.display.live import counters, dropped, received, totals
 from nvgre_inspect.display.times import TimeFormat
+from nvgre_inspect.flows.rates import LiveSnapshot, Totals
 from nvgre_inspect.model.live_columns import INTERVAL, INTERVAL_TABLES
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
     from nvgre_inspect.capture.live.captures import LiveCaptures
     from nvgre_inspect.config import Config
-    from nvgre_inspect.flows.rates import Totals
     from nvgre_inspect.session import Session
 
-#: Columns that a table for people has besides the usual ones of a flow, a tunnel, a tenant.
+#: Columns that the table for people leaves out, of those for programs: packets and rates of the interval stand there
+#: instead of sizes and times since the capture began.
 _LEFT_OUT = (
     "interval_wire_bytes",
     "packets",
@@ -57,8 +58,8 @@ class Headless:
         self._captures = captures
         self._session = session
         self._table = INTERVAL_TABLES[arguments.table]
-        self._before: Totals | None = None
-        self._began_ns = 0
+        self._before = Totals.nothing(time.monotonic())
+        self._began_ns = time.time_ns()
         self._packets = 0
         self._header_written = False
 
@@ -66,36 +67,25 @@ class Headless:
         """Capture to the end; the exit code."""
         interval = self._arguments.interval
         with _ended_by_signals(self._captures) as signals:
-            self._begin()
             due = 0.0
             for _ in self._session.steps():
                 # Not before the first step: what comes while kernels are loaded waits in the kernel.
                 due = due or time.monotonic() + interval
                 now = time.monotonic()
                 if now >= due:
-                    self._print(now)
+                    self._print()
                     # An interval that was missed is part of this one.
                     due = due + interval if due + interval > now else now + interval
-            self._print(time.monotonic())
+            self._print()
         if not self._arguments.quiet:
             analysis.say(totals(self._captures.interfaces))
         return INTERRUPTED if signal.SIGINT in signals else DONE
 
-    def _begin(self) -> None:
-        from nvgre_inspect.flows.rates import Totals
-
-        self._before = Totals.nothing(time.monotonic())
-        self._began_ns = time.time_ns()
-
-    def _print(self, now: float) -> None:
-        from nvgre_inspect.flows.rates import Totals, growth, keys_of
-
-        assert self._before is not None
+    def _print(self) -> None:
         snapshot = self._session.snapshot()
-        after = Totals.of(snapshot, now)
-        rows = snapshot.table(self._table.name)
-        more = growth(self._before, after, self._table.name, keys_of(self._table.name, rows))
+        assert isinstance(snapshot, LiveSnapshot)
         ended_ns = time.time_ns()
+        more = snapshot.since(self._before, self._table.name)
         interfaces = self._captures.interfaces
         kernel, interface = dropped(interfaces)
         columns = {
@@ -106,19 +96,18 @@ class Headless:
             "dropped_interface": interface,
             "interval_packets": more.packets,
             "interval_wire_bytes": more.wire_bytes,
-            "packets_per_s": more.packets / more.seconds,
-            "bits_per_s": 8.0 * more.wire_bytes / more.seconds,
+            **more.rates,
         }
-        rows = rows.assign(**columns)[self._table.names]
+        rows = snapshot.plain.table(self._table.name).assign(**columns)[self._table.names]
         rows = rows.astype({column.name: column.dtype for column in INTERVAL})
         if self._table.name != "tenants":
             rows = rows[more.packets > 0]
         rows = rows.sort_values("interval_packets", ascending=False, kind="stable")
-        self._write(rows, ended_ns, more.seconds)
-        self._before, self._began_ns = after, ended_ns
-        self._packets = snapshot.state.frames
+        packets = snapshot.state.frames
+        self._write(rows, ended_ns, (packets - self._packets) / more.seconds)
+        self._before, self._began_ns, self._packets = snapshot.totals, ended_ns, packets
 
-    def _write(self, rows: pd.DataFrame, at_ns: int, seconds: float) -> None:
+    def _write(self, rows: pd.DataFrame, at_ns: int, per_second: float) -> None:
         stream = sys.stdout.buffer
         sys.stdout.flush()
         if self._arguments.format == "csv":
@@ -134,17 +123,16 @@ class Headless:
 
             write_jsonl([rows], self._table, stream)
         else:
-            stream.write(self._text(rows, at_ns, seconds).encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+            stream.write(self._text(rows, at_ns, per_second).encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
         stream.flush()
 
-    def _text(self, rows: pd.DataFrame, at_ns: int, seconds: float) -> str:
+    def _text(self, rows: pd.DataFrame, at_ns: int, per_second: float) -> str:
         from nvgre_inspect.cli.layout import Layout
         from nvgre_inspect.cli.present import Presenter
 
         style = self._arguments.time or self._settings.options.time
         form = TimeFormat(style, 3)
-        packets = self._session.snapshot().state.frames - self._packets
-        lines = [f"{form([at_ns])[0]}  {counters(self._captures.interfaces, packets / seconds)}"]
+        lines = [f"{form([at_ns])[0]}  {counters(self._captures.interfaces, per_second)}"]
         if len(rows):
             paint = terminal.Paint.choose(self._arguments.color or self._settings.options.color, sys.stdout)
             present = Presenter(self._table, self._settings.names, style, without=_LEFT_OUT)

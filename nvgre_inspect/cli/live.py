@@ -36,7 +36,8 @@ Capturing needs CAP_NET_RAW. Run under sudo, rights are given up once the interf
 TABLES = ("tenants", "tunnels", "flows")
 #: Bytes of a packet that stand for all of it, as for tcpdump.
 _WHOLE = 262_144
-#: Flows and packets that are kept unless somebody asks for more: some 200 MB of memory, and 600 MB of disk.
+#: Flows and packets that are kept unless somebody asks for more: some 200 MB of tables, and what the packets take, of
+#: which `live_input` limits the bytes.
 MAX_FLOWS = 100_000
 _FEWEST_FLOWS = 100
 MAX_PACKETS = 1_000_000

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LEAST_SECONDS = 1.0
 #: Looks that are remembered, for sparklines: one a second.
 LOOKS = 16
+#: Which columns say what a row is, in each table that has rates.
+KEYS = {"tenants": ("encap", "vsid"), "tunnels": ("tunnel",), "flows": ("flow",)}
 
 _Sums = npt.NDArray[np.int64]
 
@@ -35,6 +37,11 @@ class Growth(NamedTuple):
     packets: _Sums
     wire_bytes: _Sums
     seconds: float
+
+    @property
+    def rates(self) -> dict[str, npt.NDArray[np.float64]]:
+        """The columns of `model.live_columns.RATES`."""
+        return {"packets_per_s": self.packets / self.seconds, "bits_per_s": 8.0 * self.wire_bytes / self.seconds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ def tenant_keys(rows: pd.DataFrame) -> list[Hashable]:
 
 def keys_of(table: str, rows: pd.DataFrame) -> Sequence[Hashable]:
     """What the rows of a table are known by."""
-    return tenant_keys(rows) if table == "tenants" else rows[table.removesuffix("s")].tolist()
+    return tenant_keys(rows) if table == "tenants" else rows[KEYS[table][0]].tolist()
 
 
 def growth(before: Totals, after: Totals, table: str, keys: Sequence[Hashable]) -> Growth:
@@ -129,11 +136,13 @@ class History:
 class LiveSnapshot(Snapshot):
     """A Snapshot whose tenants, tunnels and flows have the columns of `model.live_columns.RATES` as well."""
 
-    def __init__(self, snapshot: Snapshot, looks: Sequence[Totals], now: Totals) -> None:
+    def __init__(self, snapshot: Snapshot, looks: Sequence[Totals], totals: Totals) -> None:
         super().__init__(snapshot.state, snapshot.interfaces, snapshot.names, snapshot.options, _built)
-        self._plain = snapshot
+        #: The same without rates.
+        self.plain = snapshot
+        #: What had been counted when it was taken.
+        self.totals = totals
         self._looks = looks
-        self._now = now
 
     def schema(self, name: str) -> Table:
         """With rates."""
@@ -141,22 +150,25 @@ class LiveSnapshot(Snapshot):
 
     def build(self, name: str) -> pd.DataFrame:
         """The table, with rates if it has them."""
-        rows = self._plain.table(name)
+        rows = self.plain.table(name)
         if name not in LIVE_TABLES:
             return rows
         # The newest look that is long enough ago, else the first.
         before = next(
-            (look for look in reversed(self._looks) if self._now.at_s - look.at_s >= _LEAST_SECONDS), self._looks[0]
+            (look for look in reversed(self._looks) if self.totals.at_s - look.at_s >= _LEAST_SECONDS), self._looks[0]
         )
-        more = growth(before, self._now, name, keys_of(name, rows))
-        return rows.assign(packets_per_s=more.packets / more.seconds, bits_per_s=8.0 * more.wire_bytes / more.seconds)
+        return rows.assign(**self.since(before, name).rates)
+
+    def since(self, before: Totals, table: str) -> Growth:
+        """What came since an earlier look, of each row of `plain.table(table)`: tenants, tunnels or flows."""
+        return growth(before, self.totals, table, keys_of(table, self.plain.table(table)))
 
     def recent(self, table: str, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         """float64 [rows, LOOKS]: bits a second between one remembered look and the next, the oldest first; 0 before
         capturing began.
         """
         keys = keys_of(table, rows)
-        looks = [*self._looks, *([self._now] if self._now is not self._looks[-1] else [])]
+        looks = [*self._looks, *([self.totals] if self.totals is not self._looks[-1] else [])]
         sums = np.stack([look.sums(table, keys)[:, 1] for look in looks], axis=1)
         seconds = np.maximum(np.diff([look.at_s for look in looks]), 1e-9)
         bits = 8.0 * np.maximum(np.diff(sums, axis=1), 0) / seconds

@@ -9,15 +9,12 @@ import pandas as pd
 from nvgre_inspect.display.presented import Presented, presented
 from nvgre_inspect.display.sparkline import sparkline
 from nvgre_inspect.display.values import Texts
-from nvgre_inspect.flows.rates import LiveSnapshot
+from nvgre_inspect.flows.rates import KEYS, LiveSnapshot
 from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.model.live_columns import LIVE_TABLES
 
 if TYPE_CHECKING:
     from nvgre_inspect.tui.app import InspectApp
-
-#: What rows are known by, for `LiveSnapshot.recent`.
-_KEYS = {"tenants": ("encap", "vsid"), "tunnels": ("tunnel",), "flows": ("flow",)}
 
 
 def columns_of(app: InspectApp, table: str) -> dict[str, Presented]:
@@ -34,5 +31,5 @@ def columns_of(app: InspectApp, table: str) -> dict[str, Presented]:
 
     columns = presented(LIVE_TABLES[table], names, time_style)
     meaning = "Bits a second on the underlay, second by second, each row to a scale of its own"
-    columns["recent"] = Presented("recent", "recent", meaning, ("bits_per_s",), 2, False, recent, _KEYS[table])
+    columns["recent"] = Presented("recent", "recent", meaning, ("bits_per_s",), 2, False, recent, KEYS[table])
     return columns

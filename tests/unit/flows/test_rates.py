@@ -44,6 +44,20 @@ def test_growth_is_the_difference_of_the_tables(looks, table):
     assert (more.wire_bytes >= more.packets).all()
 
 
+@pytest.mark.parametrize("table", ["tenants", "tunnels", "flows"])
+def test_a_live_snapshot_tells_what_came_since_any_earlier_look(looks, table):
+    history = History(0.0)
+    before, after = history.look(looks[0], 2.0), history.look(looks[2], 6.0)
+    more = after.since(before.totals, table)
+    rows = after.plain.table(table)
+    assert rows is looks[2].table(table)
+    expected = growth(Totals.of(looks[0], 2.0), Totals.of(looks[2], 6.0), table, keys_of(table, rows))
+    assert more.seconds == expected.seconds == 4.0
+    assert more.packets.tolist() == expected.packets.tolist()
+    assert more.rates["packets_per_s"].tolist() == (expected.packets / 4.0).tolist()
+    assert more.rates["bits_per_s"].tolist() == (expected.wire_bytes * 2.0).tolist()
+
+
 def test_nothing_came_before_the_beginning(looks):
     rows = looks[0].flows
     more = growth(Totals.nothing(0.0), Totals.of(looks[0], 2.0), "flows", keys_of("flows", rows))
