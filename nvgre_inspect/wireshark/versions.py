@@ -11,7 +11,8 @@
 | exit status for a display filter that is none | 4.0: 2 | 4.4: 4 |
 
 Seen in Debian's 3.4.10, 4.0.17, 4.4.18 and 4.6.9; what changed between two of them may have changed in any version
-between. So, but for the last line, it is gone by what tshark prints, not by its version.
+between. So, but for the last line, it is gone by what tshark prints, not by its version; only the list of fields is not
+asked for where the version already says that offsets are in units of 8 bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cache
 
-from nvgre_inspect.wireshark.tshark import TsharkError, neutral, run
+from nvgre_inspect.wireshark.tshark import TsharkError, installed, neutral, run
 
 #: Exit statuses for a display filter that tshark does not take.
 FILTER_NOT_TAKEN = frozenset({2, 4})
@@ -79,16 +80,23 @@ def name_layers_behind_mpls(row: dict[str, list[str]]) -> None:
     row["frame.protocols"] = [":".join(named)]
 
 
+#: The oldest version seen to print `ip.frag_offset` in units of 8 bytes.
+_UNITS_OF_8 = (4, 0)
 #: How long tshark may take to list its fields, which takes it a quarter of a second.
-LISTING_S = 20.0
+_LISTING_S = 20.0
 
 
 @cache
 def offsets_in_bytes(tshark: str) -> bool:
-    """Whether this tshark prints `ip.frag_offset` in bytes: by its list of fields, which has no mask for it then."""
-    with neutral() as environment:
-        try:
-            listed = run([tshark, "-G", "fields"], environment=environment, timeout_s=LISTING_S)
-            return _OFFSET_WITHOUT_MASK.search(listed.output) is not None
-        except TsharkError:  # whoever asks it for fields next is told
+    """Whether this tshark prints `ip.frag_offset` in bytes.
+
+    Older ones, and those that do not say their version, are asked for their fields: the list has no mask for it then.
+    """
+    try:
+        if installed(tshark).version >= _UNITS_OF_8:
             return False
+        with neutral() as environment:
+            listed = run([tshark, "-G", "fields"], environment=environment, timeout_s=_LISTING_S)
+    except TsharkError:  # whoever asks it for fields next is told
+        return False
+    return _OFFSET_WITHOUT_MASK.search(listed.output) is not None

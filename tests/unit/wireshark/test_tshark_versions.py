@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from nvgre_inspect.wireshark import versions
@@ -62,3 +65,28 @@ def test_rows_without_layers_stay_as_they_are() -> None:
         before = dict(row)
         versions.name_layers_behind_mpls(row)
         assert row == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="stands in for tshark with a shell script")
+@pytest.mark.parametrize(
+    ("version", "mask", "in_bytes", "asked"),
+    [
+        ("3.4.10", "0x0", True, True),
+        ("3.6.2", "0x1fff", False, True),
+        ("of no number", "0x0", True, True),
+        ("4.0.17", "0x1fff", False, False),
+        ("4.6.9", "0x1fff", False, False),
+    ],
+)
+def test_only_old_ones_are_asked_how_they_print_offsets(
+    tmp_path: Path, version: str, mask: str, in_bytes: bool, asked: bool
+) -> None:
+    program, note = tmp_path / "tshark", tmp_path / "note"
+    field = rf"F\tFragment offset\tip.frag_offset\tFT_UINT16\tip\tBASE_DEC\t{mask}\t\n"
+    said = f"echo 'TShark (Wireshark) {version}'"
+    program.write_text(
+        f"""#!/bin/sh\ncase "$*" in --version) {said};; '-G fields') touch {note}; printf '{field}';; esac\n"""
+    )
+    program.chmod(0o755)
+    assert versions.offsets_in_bytes(str(program)) is in_bytes
+    assert note.exists() is asked

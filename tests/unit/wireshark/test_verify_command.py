@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nvgre_inspect.cli.main import main
-from nvgre_inspect.wireshark import fields, tshark, verify, versions
+from nvgre_inspect.wireshark import fields, tshark, verify
 from nvgre_inspect.wireshark.rows import SEPARATOR
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="stands in for tshark with a script")
@@ -75,7 +75,6 @@ def test_a_hang_is_a_sentence(run: Verify, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(
         tshark.Running.__init__, "__kwdefaults__", {**tshark.Running.__init__.__kwdefaults__, "silence_s": 0.3}
     )
-    monkeypatch.setattr(versions, "LISTING_S", 0.3)
     code, _, err = run("import time; time.sleep(600)")
     assert code == 1
     assert "did not answer in time" in err
