@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 from nvgre_inspect.cli import analysis, encap
 from nvgre_inspect.cli.arguments import Parser, add_words, nonempty
 from nvgre_inspect.cli.errors import DONE, USAGE, CommandError
+from nvgre_inspect.cli.signals import ended_by_signals
 from nvgre_inspect.display.text import amount, counted
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         give_up()
         report = _Report(gateway.totals, quiet=arguments.quiet)
         report.begin(gateway)
-        with _ended_by_signals(gateway.stop):
+        with ended_by_signals(gateway.stop):
             try:
                 gateway.run(every_s=arguments.interval, tell=report.tell)
             finally:
@@ -127,18 +126,6 @@ def _taps(arguments: argparse.Namespace) -> list[tuple[int | None, str]]:
 
 def _fail(sentence: str) -> NoReturn:
     raise CommandError(f"nvgre-inspect gateway: {sentence}", USAGE)
-
-
-@contextmanager
-def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """SIGINT and SIGTERM call `stop`: both are how a gateway ends."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stop()) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
 
 
 class _Report:

@@ -11,12 +11,11 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli import analysis, terminal
 from nvgre_inspect.cli.errors import DONE, INTERRUPTED
+from nvgre_inspect.cli.signals import ended_by_signals
 from nvgre_inspect.display.live import counters, dropped, received, totals
 from nvgre_inspect.display.times import TimeFormat
 from nvgre_inspect.flows.rates import LiveSnapshot, Totals
@@ -66,7 +65,7 @@ class Headless:
     def run(self) -> int:
         """Capture to the end; the exit code."""
         interval = self._arguments.interval
-        with _ended_by_signals(self._captures) as signals:
+        with ended_by_signals(self._captures.stop) as signals:
             due = 0.0
             for _ in self._session.steps():
                 # Not before the first step: what comes while kernels are loaded waits in the kernel.
@@ -142,20 +141,3 @@ class Headless:
             if len(rows) > _TEXT_ROWS:
                 lines.append(f"… and {len(rows) - _TEXT_ROWS:,} more (--csv and --jsonl have all)")
         return "\n".join(lines) + "\n\n"
-
-
-@contextmanager
-def _ended_by_signals(captures: LiveCaptures) -> Iterator[list[int]]:
-    """SIGTERM and SIGINT end the capture within the block; which of them came."""
-    came: list[int] = []
-
-    def end(number: int, _frame: object) -> None:
-        came.append(number)
-        captures.stop()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

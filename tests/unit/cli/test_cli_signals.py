@@ -1,0 +1,28 @@
+"""Signals end what goes on, within the block only."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from nvgre_inspect.cli.signals import ended_by_signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_and_is_known(number):
+    stopped = []
+    with ended_by_signals(lambda: stopped.append(True)) as came:
+        assert came == []
+        os.kill(os.getpid(), number)
+        assert came == [number]
+    assert stopped == [True]
+
+
+def test_afterwards_signals_do_what_they_did():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(ValueError, match="broken"), ended_by_signals(lambda: None):
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] != before
+        raise ValueError("broken")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
