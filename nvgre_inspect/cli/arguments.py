@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NoReturn
 
 from nvgre_inspect.cli.errors import USAGE, CommandError, nearest
@@ -92,12 +93,7 @@ def add_files(parser: Parser) -> None:
     group.add_argument(
         "--interface", metavar="NAME", type=nonempty, help="only packets of this interface, by name or number"
     )
-    group.add_argument(
-        "--idle-timeout",
-        metavar="SECONDS",
-        type=_seconds,
-        help="capture time that ends a silent flow which is not TCP (default: 120; 0: never)",
-    )
+    add_idle_timeout(group)
     group.add_argument(
         "--engine",
         choices=("auto", "reference", "kernels"),
@@ -105,6 +101,16 @@ def add_files(parser: Parser) -> None:
         help="which of the two equal decoders works: auto (default) takes reference for small inputs",
     )
     add_decoding(group)
+
+
+def add_idle_timeout(group: argparse._ActionsContainer) -> None:
+    """When a flow without an end of its own is over."""
+    group.add_argument(
+        "--idle-timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        help="capture time that ends a silent flow which is not TCP (default: 120; 0: never)",
+    )
 
 
 def add_tshark_option(group: argparse._ActionsContainer) -> None:
@@ -200,6 +206,25 @@ def nonempty(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("a name is needed, not an empty text")
     return text
+
+
+def identifier(text: str) -> int:
+    """The type of an argument that is a VSID, VNI, key or label."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1 << 32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a VSID, nor another identifier of at most 32 bits")
+    return value
+
+
+def address(text: str) -> IPv4Address | IPv6Address:
+    """The type of an argument that is an IP address."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IP address") from None
 
 
 def _tshark_option(text: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from nvgre_inspect.cli import rewriting
-from nvgre_inspect.cli.arguments import Parser, nonempty
+from nvgre_inspect.cli.arguments import Parser, address, identifier, nonempty
 from nvgre_inspect.cli.errors import USAGE, CommandError
 from nvgre_inspect.display.text import counted
 from nvgre_inspect.encapsulation.policy import KINDS
@@ -65,25 +64,6 @@ def add_tunnels(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--encap", metavar="KIND", choices=KINDS, help=f"the encapsulation without a policy: {', '.join(KINDS)}"
     )
-
-
-def identifier(text: str) -> int:
-    """The type of an argument that is a VSID, VNI, key or label."""
-    try:
-        value = int(text, 0)
-    except ValueError:
-        value = -1
-    if not 0 <= value < 1 << 32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an identifier of at most 32 bits")
-    return value
-
-
-def address(text: str) -> IPv4Address | IPv6Address:
-    """The type of an argument that is an IP address."""
-    try:
-        return ip_address(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an IP address") from None
 
 
 def run(arguments: argparse.Namespace) -> int:

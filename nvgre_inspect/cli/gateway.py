@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
-from nvgre_inspect.cli import analysis, encap
-from nvgre_inspect.cli.arguments import Parser, add_words, nonempty
+from nvgre_inspect.cli import analysis
+from nvgre_inspect.cli.arguments import Parser, add_words, address, identifier, nonempty
 from nvgre_inspect.cli.errors import DONE, USAGE, CommandError
 from nvgre_inspect.cli.signals import ended_by_signals
 from nvgre_inspect.display.text import amount, counted
@@ -39,7 +39,7 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     where.add_argument("--policy", metavar="POLICY", type=nonempty, help="a policy file (TOML); needed")
     where.add_argument("-i", dest="underlay", metavar="INTERFACE", type=nonempty, help="the underlay's; needed")
     where.add_argument(
-        "--pa", metavar="ADDRESS", type=encap.address, help="which host of the policy this is, if it could be several"
+        "--pa", metavar="ADDRESS", type=address, help="which host of the policy this is, if it could be several"
     )
     what = parser.add_argument_group("tenants")
     what.add_argument(
@@ -51,7 +51,7 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
         help="the TAP device of a virtual subnet; needed, and may be repeated for others",
     )
     what.add_argument(
-        "--vsid", metavar="N", type=encap.identifier, help="the VSID for a --tap without one, if the policy has several"
+        "--vsid", metavar="N", type=identifier, help="the VSID for a --tap without one, if the policy has several"
     )
     what.add_argument(
         "--tap-mtu", metavar="BYTES", type=_mtu, default=0, help="MTU of the devices (default: what fits, at most 1500)"
@@ -65,7 +65,7 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def _tap(text: str) -> tuple[int | None, str]:
     vsid, equals, name = text.rpartition("=")
-    return (encap.identifier(vsid) if equals else None), nonempty(name)
+    return (identifier(vsid) if equals else None), nonempty(name)
 
 
 def _mtu(text: str) -> int:

@@ -34,7 +34,7 @@ def policy(tmp_path):
         (["--policy", "P", "-i", "eth0"], "--tap NAME is needed"),
         (["--policy", "P", "-i", "eth0", "--tap", "5001=a", "--vsid", "5002"], "--vsid is for one --tap without"),
         (["--policy", "P", "-i", "eth0", "--tap", "a", "--tap", "b", "--vsid", "5002"], "--vsid is for one --tap"),
-        (["--tap", "x=a"], "'x' is not an identifier"),
+        (["--tap", "x=a"], "'x' is not a VSID"),
         (["--tap", "5001="], "a name is needed"),
         (["--tap", "a", "--tap-mtu", "40"], "'40' is not an MTU from 68"),
         (["--tap", "a", "--interval", "-1"], "not a number of seconds"),

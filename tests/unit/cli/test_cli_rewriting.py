@@ -172,7 +172,7 @@ def test_one_tunnel_without_a_policy(run, sample, tmp_path):
         (["--vsid", "5", "--pa-src", "192.0.2.1", "--pa-dst", "192.0.2.2"], "--vsid 5 is not between 4096 and"),
         (["--vsid", "5001", "--pa-src", "192.0.2.1", "--pa-dst", "2001:db8::1"], "different IP versions"),
         (["--vsid", "5001", "--pa-src", "239.0.0.1", "--pa-dst", "192.0.2.2"], "nobody sends from one"),
-        (["--vsid", "x", "--pa-src", "192.0.2.1"], "'x' is not an identifier"),
+        (["--vsid", "x", "--pa-src", "192.0.2.1"], "'x' is not a VSID"),
         (["--pa-src", "192.0.2"], "'192.0.2' is not an IP address"),
         (["--by-policy", "--vsid", "5001", "--pa-src", "192.0.2.1", "--pa-dst", "192.0.2.2"], "needs a --policy"),
         (["--policy", "p.toml", "--pa-src", "192.0.2.1"], "--policy says where frames go"),
