@@ -30,14 +30,26 @@ async def test_what_a_tunnel_is(size):
                 "192.168.50.12",
                 "349",
                 "315",
-                "longest frame   1,514 B",
-                "fragments       0",
-                "ICMP errors     0",
+                "longest frame",
+                "fragments",
+                "ICMP errors",
             ),
             *("Tenants on it (3)", "Flows on it (35)", "55 FlowIDs, unevenly", "overhead 42 B"),
         ):
             assert words in seen
         assert lines(app)[-2].startswith(" tunnel 2, nvgre")
+
+
+async def test_what_is_of_both_directions_stands_between_their_columns():
+    async with shown("fabric.pcapng", (160, 48)) as (app, pilot):
+        await into(app, pilot, 2)
+        left = [line[:42].rstrip() for line in lines(app)]
+        arrows = next(line for line in left if line.endswith("←") and "→" in line)
+        middle = (arrows.index("→") + arrows.index("←")) // 2
+        for label, value in (("DSCP", "0"), ("longest frame", "1,514 B"), ("fragments", "0"), ("ICMP errors", "0")):
+            (line,) = (line for line in left if line.startswith(f" {label} "))
+            assert line.split(label)[1].strip() == value
+            assert line.rindex(value) == middle - len(value) // 2
 
 
 async def test_histograms_hold_every_packet():

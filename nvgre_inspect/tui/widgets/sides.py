@@ -13,6 +13,9 @@ from nvgre_inspect.display.sides import Line
 from nvgre_inspect.display.text import cells, fit, pad
 
 _LABEL, _VALUE = 15, 11
+#: Columns of the terminal: where values begin, the two arrows' middle, where values end.
+_LEFT, _RIGHT = _LABEL + 1, _LABEL + 2 * (1 + _VALUE)
+_MIDDLE = _RIGHT - 1 - (1 + _VALUE) // 2
 #: One word, its text, and the style of the text.
 Word = tuple[str, str, str | None]
 
@@ -38,7 +41,10 @@ class SidesTable(VerticalScroll, can_focus=False):
         below: Iterable[Word] = (),
         heading: str = "",
     ) -> None:
-        """`style_of` makes a Rich style of `display`'s names of styles; `heading` stands beside the arrows."""
+        """`style_of` makes a Rich style of `display`'s names of styles; `heading` stands beside the arrows.
+
+        What stands `below` is of both directions together, and so between their columns.
+        """
         text = Text()
         for word in above:
             _word(text, word, style_of)
@@ -46,7 +52,7 @@ class SidesTable(VerticalScroll, can_focus=False):
         for line in lines:
             _row(text, line.label, [(line.fwd, line.fwd_style), (line.rev, line.rev_style)], style_of)
         for word in below:
-            _word(text, word, style_of)
+            _shared(text, word, style_of)
         text.right_crop(1)
         self.query_one(Static).update(text)
 
@@ -54,6 +60,13 @@ class SidesTable(VerticalScroll, can_focus=False):
 def _word(text: Text, word: Word, style_of: Callable[[str], Style]) -> None:
     label, value, style = word
     text.append(pad(label, _LABEL) + " ").append(value + "\n", _style(style, style_of))
+
+
+def _shared(text: Text, word: Word, style_of: Callable[[str], Style]) -> None:
+    label, value, style = word
+    width = cells(value)
+    start = max(min(_MIDDLE - width // 2, _RIGHT - width), _LEFT)
+    text.append(pad(label, start)).append(value + "\n", _style(style, style_of))
 
 
 def _row(text: Text, label: str, values: Sequence[tuple[str, str | None]], style_of: Callable[[str], Style]) -> None:
