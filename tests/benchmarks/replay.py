@@ -1,39 +1,38 @@
 """Replay to a veth pair: top speed beside tcpreplay's, and how well times are kept. Needs root.
 
-The pair lives in a network namespace that is made here and goes away at the end.
+The pair lives in a network namespace of its own, which goes away at the end.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.benchmarks.process import TOOL
+from tests.builders.namespaces import Namespace, NoNamespaceError, make_pair, new_namespace
 
 Row = tuple[str, str, str]
-NAMESPACE = f"nvgre-bench-{os.getpid()}"
 DEVICE = "bench0"
 SECONDS = 5
 
 
 def rows(big: Path, packets: int, times: int) -> Iterator[Row]:
     """`big` is the bench file of `packets`."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("ip"):
-        yield "`replay` to a veth pair", "not measured", "needs root and iproute2"
-        return
-    with _veth():
-        yield from _top_speed(big, packets, times)
-        yield from _paced(big)
+    try:
+        with new_namespace() as namespace:
+            make_pair(namespace, DEVICE, "bench1")
+            yield from _top_speed(namespace, big, packets, times)
+            yield from _paced(namespace, big)
+    except NoNamespaceError as error:
+        yield "`replay` to a veth pair", "not measured", str(error)
 
 
-def _top_speed(big: Path, packets: int, times: int) -> Iterator[Row]:
+def _top_speed(namespace: Namespace, big: Path, packets: int, times: int) -> Iterator[Row]:
     ours = [*TOOL, "replay", str(big), "-i", DEVICE, "--as-is", "--topspeed"]
     theirs = ["tcpreplay", "--topspeed", "-i", DEVICE, str(big)]
     tools: dict[str, tuple[list[str], Callable[[str], float]]] = {"ours": (ours, _our_seconds)}
@@ -44,7 +43,7 @@ def _top_speed(big: Path, packets: int, times: int) -> Iterator[Row]:
     for _ in range(times + 1):
         for name, (command, seconds) in tools.items():
             began = time.perf_counter()
-            words = _run(command)
+            words = _run(namespace, command)
             whole[name].append(time.perf_counter() - began)
             sending[name].append(seconds(words))
     median = {name: statistics.median(values[1:]) for name, values in sending.items()}
@@ -62,7 +61,7 @@ def _top_speed(big: Path, packets: int, times: int) -> Iterator[Row]:
         f"{process['ours']:.2f} s for the whole process{ratio}",
     )
     tunnel = ["--vsid", "7001", "--pa-src", "192.0.2.1", "--pa-dst", "192.0.2.2"]
-    words = _run([*TOOL, "replay", str(big), "-i", DEVICE, "--topspeed", *tunnel])
+    words = _run(namespace, [*TOOL, "replay", str(big), "-i", DEVICE, "--topspeed", *tunnel])
     yield (
         "the same, taken out of its tunnels and put into another one on the way",
         f"{packets / _our_seconds(words):,.0f} packets/s",
@@ -70,10 +69,10 @@ def _top_speed(big: Path, packets: int, times: int) -> Iterator[Row]:
     )
 
 
-def _paced(big: Path) -> Iterator[Row]:
+def _paced(namespace: Namespace, big: Path) -> Iterator[Row]:
     for pps in (1_000, 100_000):
         command = [*TOOL, "replay", str(big), "-i", DEVICE, "--as-is", "--pps", str(pps), "-c", str(SECONDS * pps)]
-        match = re.search(r"timing error: (.*)", _run(command))
+        match = re.search(r"timing error: (.*)", _run(namespace, command))
         assert match is not None
         yield f"`replay --pps {pps}`, {SECONDS} s: timing error", match[1], ""
 
@@ -91,27 +90,8 @@ def _their_seconds(words: str) -> float:
     return float(match[1])
 
 
-def _run(command: list[str]) -> str:
+def _run(namespace: Namespace, command: list[str]) -> str:
     done = subprocess.run(
-        ["ip", "netns", "exec", NAMESPACE, *command],
-        capture_output=True,
-        text=True,
-        check=True,
-        stdin=subprocess.DEVNULL,
+        namespace.command(*command), capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
     )
     return done.stdout + done.stderr
-
-
-@contextmanager
-def _veth() -> Iterator[None]:
-    subprocess.run(["ip", "netns", "add", NAMESPACE], check=True)
-    try:
-        for words in (
-            f"link add {DEVICE} type veth peer name bench1",
-            "link set bench1 up mtu 9000",
-            f"link set {DEVICE} up mtu 9000",
-        ):
-            subprocess.run(["ip", "-n", NAMESPACE, *words.split()], check=True)
-        yield
-    finally:
-        subprocess.run(["ip", "netns", "del", NAMESPACE], check=False)

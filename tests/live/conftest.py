@@ -1,90 +1,14 @@
-"""Network namespaces for live tests: made by the test, with no traffic but the test's own, gone afterwards.
-
-They need root and iproute2; without, the tests that ask for one are skipped and say so.
-"""
+"""Network namespaces as fixtures. Where none can be made, the tests that ask for one are skipped and say why."""
 
 from __future__ import annotations
 
-import ctypes
-import itertools
-import os
-import shutil
-import socket
-import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
+from tests.builders.namespaces import Namespace, NoNamespaceError, VethPair, make_pair, new_namespace
 from tests.builders.warm import warm_up
-
-CHECKOUT = Path(__file__).parents[2]
-_CLONE_NEWNET = 0x40000000
-_numbers = itertools.count()
-
-
-def missing() -> str:
-    """Why no namespace can be made here; empty when one can."""
-    if getattr(os, "geteuid", lambda: 1)() != 0:
-        return "needs root, for a network namespace"
-    return "" if shutil.which("ip") else "ip is missing (Debian: apt-get install iproute2)"
-
-
-@dataclass(frozen=True)
-class Namespace:
-    """A network namespace of this machine."""
-
-    name: str
-
-    def ip(self, *words: str) -> None:
-        """`ip WORDS` inside."""
-        subprocess.run(["ip", "-n", self.name, *words], check=True, capture_output=True, timeout=20)
-
-    def command(self, *words: str | Path) -> list[str]:
-        """The words of a command line that runs inside."""
-        return ["ip", "netns", "exec", self.name, *map(str, words)]
-
-    def run(self, *words: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """A command inside, from the checkout."""
-        return subprocess.run(
-            self.command(*words), check=check, capture_output=True, text=True, timeout=60, cwd=CHECKOUT
-        )
-
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """This thread is inside: sockets that it opens stay there, also after the block."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
-        try:
-            assert libc.setns(there, _CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
-            try:
-                yield
-            finally:
-                assert libc.setns(here, _CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
-        finally:
-            os.close(here)
-            os.close(there)
-
-
-@dataclass(frozen=True)
-class VethPair:
-    """Two interfaces that are each other's wire. What is sent on one is received on the other."""
-
-    namespace: Namespace
-    near: str
-    far: str
-
-    def send(self, frames: Iterable[bytes]) -> None:
-        """Send frames on the near end, in order, from this process."""
-        with self.namespace.entered():
-            raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        with raw:
-            raw.bind((self.near, 0))
-            for frame in frames:
-                raw.send(frame)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -93,29 +17,23 @@ def _compiled() -> None:
 
 
 @pytest.fixture
-def namespace() -> Iterator[Namespace]:
+def make_namespace() -> Iterator[Callable[[], Namespace]]:
+    """Makes namespaces of the test's own."""
+    with ExitStack() as opened:
+
+        def make() -> Namespace:
+            try:
+                return opened.enter_context(new_namespace())
+            except NoNamespaceError as error:
+                pytest.skip(str(error))
+
+        yield make
+
+
+@pytest.fixture
+def namespace(make_namespace: Callable[[], Namespace]) -> Namespace:
     """A namespace of the test's own, its loopback interface down."""
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
-    name = f"nvgre-live-{os.getpid()}-{next(_numbers)}"
-    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
-    if made.returncode:
-        pytest.skip(f"no network namespace can be made here: {made.stderr.strip()}")
-    try:
-        yield Namespace(name)
-    finally:
-        subprocess.run(["ip", "netns", "del", name], check=False)
-
-
-def make_pair(namespace: Namespace, near: str, far: str) -> VethPair:
-    """A pair that is up and silent: without addresses of its own a kernel sends nothing by itself."""
-    namespace.ip("link", "add", near, "mtu", "9000", "type", "veth", "peer", "name", far, "mtu", "9000")
-    for device in (near, far):
-        namespace.run("sysctl", "-q", "-w", f"net.ipv6.conf.{device}.disable_ipv6=1")
-    for device in (near, far):
-        namespace.ip("link", "set", device, "up")
-    return VethPair(namespace, near, far)
+    return make_namespace()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.live.conftest import CHECKOUT, Namespace
+from tests.builders.namespaces import CHECKOUT, Namespace
 
 PAS = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 MACS = ("02:00:00:00:01:01", "02:00:00:00:01:02")

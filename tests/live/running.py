@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.live.conftest import CHECKOUT, Namespace
+from tests.builders.namespaces import CHECKOUT, Namespace
 
 #: More than anything here takes on a loaded machine.
 PATIENCE_SECONDS = 60

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nvgre_inspect.encapsulation import Encapsulator, load
-from tests.live.conftest import VethPair
+from tests.builders.namespaces import VethPair
 from tests.live.gateways import MACS, write_policy
 from tests.live.running import live
 

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import threading
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nvgre_inspect.encapsulation import Encapsulator, load
-from tests.live.conftest import Namespace, missing
+from tests.builders.namespaces import Namespace
 from tests.live.gateways import CAS, MACS, PAS, Gateway, two_gateways, write_policy
 
 NOISE = os.urandom(1 << 20)
@@ -33,28 +34,18 @@ with socket.create_server(("{0}", 5000), family=family) as server:
 
 
 @pytest.fixture
-def hosts(tmp_path):
+def hosts(make_namespace: Callable[[], Namespace]) -> tuple[Namespace, Namespace]:
     """Two namespaces with a veth pair of MTU 1500 and both IP versions."""
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
+    made = make_namespace(), make_namespace()
     if not Path("/dev/net/tun").exists():
         pytest.skip("this system has no TAP devices (modprobe tun)")
-    names = [f"nvgre-gw-{os.getpid()}-{side}" for side in "ab"]
-    made = [Namespace(name) for name in names]
-    try:
-        for name in names:
-            subprocess.run(["ip", "netns", "add", name], check=True, capture_output=True)
-        made[0].ip("link", "add", "u0", "type", "veth", "peer", "name", "u0", "netns", names[1])
-        for host, four, six in zip(made, PAS[4], PAS[6], strict=True):
-            host.ip("link", "set", "lo", "up")
-            host.ip("link", "set", "u0", "up")
-            host.ip("address", "add", f"{four}/24", "dev", "u0")
-            host.ip("address", "add", f"{six}/64", "dev", "u0", "nodad")
-        yield tuple(made)
-    finally:
-        for name in names:
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+    made[0].ip("link", "add", "u0", "type", "veth", "peer", "name", "u0", "netns", made[1].name)
+    for host, four, six in zip(made, PAS[4], PAS[6], strict=True):
+        host.ip("link", "set", "lo", "up")
+        host.ip("link", "set", "u0", "up")
+        host.ip("address", "add", f"{four}/24", "dev", "u0")
+        host.ip("address", "add", f"{six}/64", "dev", "u0", "nodad")
+    return made
 
 
 def ping(host: Namespace, address: str, *words: str) -> str:

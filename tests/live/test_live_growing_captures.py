@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import nvgre_inspect
-from tests.live.conftest import CHECKOUT, Namespace
+from tests.builders.namespaces import CHECKOUT, Namespace
 from tests.live.running import Running
 
 SAMPLE = CHECKOUT / "samples" / "overlapping-tenants.pcap"

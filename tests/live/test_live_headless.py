@@ -14,8 +14,8 @@ import pytest
 import nvgre_inspect
 from nvgre_inspect.model.columns import FLOWS
 from nvgre_inspect.model.live_columns import INTERVAL_TABLES
+from tests.builders.namespaces import CHECKOUT, VethPair
 from tests.builders.played import Played, play
-from tests.live.conftest import CHECKOUT, VethPair
 from tests.live.running import PATIENCE_SECONDS, live
 
 #: What depends on when a packet was sent, or captured.

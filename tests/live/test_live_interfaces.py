@@ -11,7 +11,7 @@ from nvgre_inspect.capture.live import interfaces, rtnetlink
 from nvgre_inspect.capture.live.device import linktype_of
 from nvgre_inspect.capture.live.interfaces import LiveInterface, list_interfaces
 from nvgre_inspect.capture.live.rtnetlink import Interfaces, Link, LinkChanges
-from tests.live.conftest import VethPair
+from tests.builders.namespaces import VethPair
 
 
 def test_all_that_is_known(veth_pair: VethPair) -> None:

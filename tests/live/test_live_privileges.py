@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from tests.live.conftest import CHECKOUT, Namespace, VethPair, make_pair
+from tests.builders.namespaces import CHECKOUT, Namespace, VethPair, make_pair
 
 NOBODY = 65534
 #: Prints a line when it captures, and each frame; ends after the last.

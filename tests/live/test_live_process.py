@@ -16,7 +16,7 @@ import pytest
 
 import nvgre_inspect
 from nvgre_inspect.capture import open_capture
-from tests.live.conftest import CHECKOUT, VethPair, make_pair
+from tests.builders.namespaces import CHECKOUT, VethPair, make_pair
 from tests.live.running import PATIENCE_SECONDS, live
 
 #: How long the terminal UI is paused under load; the issue's minute where somebody has one.

@@ -13,7 +13,7 @@ import pytest
 
 from nvgre_inspect.capture import PcapWriter, open_capture
 from nvgre_inspect.capture.live.following import Following
-from tests.live.conftest import CHECKOUT, VethPair, missing
+from tests.builders.namespaces import CHECKOUT, VethPair, missing
 
 SAMPLE = CHECKOUT / "samples" / "fabric.pcapng"
 _LIVE = [sys.executable, "-m", "nvgre_inspect", "live", "--headless", "--jsonl", "--interval", "0.2"]

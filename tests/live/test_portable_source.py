@@ -14,7 +14,7 @@ from nvgre_inspect.capture import CaptureError
 from nvgre_inspect.capture.live.bpf import BpfError
 from nvgre_inspect.capture.live.options import LiveOptions
 from nvgre_inspect.capture.live.portable import PortableSource
-from tests.live.conftest import Namespace, VethPair, make_pair
+from tests.builders.namespaces import Namespace, VethPair, make_pair
 
 pytest.importorskip("cypcap", reason="cypcap, which carries libpcap, is not installed")
 PATIENCE_SECONDS = 20

@@ -22,7 +22,7 @@ from dissectors import offsets
 from nvgre_inspect.capture import CaptureError
 from nvgre_inspect.capture.live.options import LiveOptions
 from nvgre_inspect.capture.live.ring_source import RingSource
-from tests.live.conftest import CHECKOUT, Namespace, VethPair, make_pair
+from tests.builders.namespaces import CHECKOUT, Namespace, VethPair, make_pair
 
 fcntl = pytest.importorskip("fcntl", reason="packet sockets are Linux's")
 PATIENCE_SECONDS = 20

@@ -11,7 +11,7 @@ from nvgre_inspect.capture.writer import PcapWriter
 from nvgre_inspect.cli.main import main
 from nvgre_inspect.traffic import sending
 from nvgre_inspect.traffic.sending import open_sender
-from tests.live.conftest import VethPair
+from tests.builders.namespaces import VethPair
 from tests.unit.reference.frames import batch
 
 #: An EtherType for experiments (IEEE 802), which nobody else sends here.

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import pytest
 import test_encapsulator_peer as peer
 
+from tests.builders.namespaces import Namespace
 from tests.interop.lab.conftest import lab, missing
-from tests.live.conftest import Namespace
 from tests.live.gateways import Gateway, resident_kib
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]

@@ -11,8 +11,8 @@ import pytest
 import nvgre_inspect
 from nvgre_inspect.model.columns import FLOWS
 from nvgre_inspect.reports.json import write_jsonl
+from tests.builders.namespaces import Namespace
 from tests.interop.lab.conftest import await_captures, lab, missing, talk
-from tests.live.conftest import Namespace
 from tests.live.running import live
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
