@@ -8,7 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli import analysis, live_input
-from nvgre_inspect.cli.arguments import Parser, add_decoding, add_time, add_words, nonempty, positive
+from nvgre_inspect.cli.arguments import (
+    Parser,
+    add_decoding,
+    add_idle_timeout,
+    add_time,
+    add_words,
+    identifier,
+    nonempty,
+    positive,
+)
 from nvgre_inspect.cli.errors import DAMAGED, DONE, USAGE, CommandError
 from nvgre_inspect.config import THEME_CHOICES
 from nvgre_inspect.model.columns import FLOWS
@@ -25,7 +34,7 @@ Follow traffic on an interface, per tenant: tenants, tunnels, flows and packets 
 terminal UI, or with --headless as a table, CSV or JSON lines per interval (SIGTERM ends it cleanly).
 
   nvgre-inspect live -i eth0 --tunnels-only
-  nvgre-inspect live -i eth0 -i eth1 --vsid 5001 -w tenant.pcapng -b filesize:100000 -b files:10
+  nvgre-inspect live -i eth0 -i eth1 --vsid 5001 -w tenant.pcapng -b filesize:100MB -b files:10
   nvgre-inspect live -i eth0 --headless --jsonl --interval 10 --table flows
   ssh host tcpdump -U -w - | nvgre-inspect live -
   nvgre-inspect live --follow /var/tmp/uplink.pcapng
@@ -34,8 +43,6 @@ Capturing needs CAP_NET_RAW. Run under sudo, rights are given up once the interf
 """
 #: Tables that --headless can print.
 TABLES = ("tenants", "tunnels", "flows")
-#: Bytes of a packet that stand for all of it, as for tcpdump.
-_WHOLE = 262_144
 #: Flows and packets that are kept unless somebody asks for more: some 200 MB of tables, and what the packets take, of
 #: which `live_input` limits the bytes.
 MAX_FLOWS = 100_000
@@ -59,11 +66,11 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_recording(parser)
     _add_output(parser)
     add_words(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, interface=None, read_filter=None, tshark_filter=None, engine="auto")
 
 
 def _add_capturing(parser: Parser) -> None:
-    group = parser.add_argument_group("capturing")
+    group = parser.add_argument_group("capturing (with -i)")
     group.add_argument("-f", dest="bpf", metavar="FILTER", default="", help="capture filter (BPF), as of tcpdump")
     group.add_argument(
         "--tunnels-only",
@@ -74,15 +81,19 @@ def _add_capturing(parser: Parser) -> None:
         "--only-vsid",
         action="append",
         metavar="VSID",
-        type=vsid,
+        type=identifier,
         help="a capture filter for a VSID or VNI where headers have no options; fragments but the first are lost",
     )
     group.add_argument(
-        "-s", dest="snaplen", metavar="BYTES", type=_snaplen, default=_WHOLE, help="of each packet (default: 0, all)"
+        "-s", dest="snaplen", metavar="BYTES", type=_snaplen, help="no more than that of a packet (default: 0, all)"
     )
     group.add_argument("-p", "--no-promiscuous-mode", action="store_true", help="only what is meant for this machine")
     group.add_argument(
-        "-B", dest="buffer", metavar="MIB", type=positive, default=128, help="the kernel's buffer (default: 128)"
+        "-B",
+        dest="buffer",
+        metavar="MIB",
+        type=_mebibytes,
+        help=f"the kernel's buffer (default: {live_input.BUFFER_MIB})",
     )
     group.add_argument("--immediate-mode", action="store_true", help="hand packets over at once, for slow traffic")
     group.add_argument(
@@ -93,7 +104,11 @@ def _add_capturing(parser: Parser) -> None:
 def _add_keeping(parser: Parser) -> None:
     group = parser.add_argument_group("keeping")
     group.add_argument(
-        "--vsid", action="append", metavar="VSID", type=vsid, help="keep only packets of this tenant; may be repeated"
+        "--vsid",
+        action="append",
+        metavar="VSID",
+        type=identifier,
+        help="keep only packets of this tenant; may be repeated",
     )
     group.add_argument("-Y", dest="row_filter", metavar="FILTER", help="keep only packets that match")
     group.add_argument("-c", dest="count", metavar="COUNT", type=positive, help="end after COUNT packets")
@@ -118,9 +133,7 @@ def _add_keeping(parser: Parser) -> None:
         default=MAX_PACKETS,
         help=f"packets that can be looked at, the newest (default: {MAX_PACKETS:,})",
     )
-    group.add_argument(
-        "--idle-timeout", metavar="SECONDS", type=float, help="that end a silent flow which is not TCP (default: 120)"
-    )
+    add_idle_timeout(group)
     add_decoding(group)
 
 
@@ -163,17 +176,6 @@ def _add_output(parser: Parser) -> None:
     add_time(group)
 
 
-def vsid(text: str) -> int:
-    """The type of an argument that is a VSID, a VNI, or a GRE key."""
-    try:
-        number = int(text, 0)
-    except ValueError:
-        number = -1
-    if not 0 <= number < 1 << 32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a VSID")
-    return number
-
-
 def _flows(text: str) -> int:
     if not text.isdecimal() or int(text) < _FEWEST_FLOWS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of flows from {_FEWEST_FLOWS} on")
@@ -183,7 +185,16 @@ def _flows(text: str) -> int:
 def _snaplen(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes")
-    return int(text) or _WHOLE
+    from nvgre_inspect.capture.limits import STANDARD_SNAPLEN
+
+    # 0 is all of a packet, as for tcpdump.
+    return int(text) or STANDARD_SNAPLEN
+
+
+def _mebibytes(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of MiB")
+    return int(text)
 
 
 def _interval(text: str) -> float:

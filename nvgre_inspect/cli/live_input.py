@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,14 +17,26 @@ from nvgre_inspect.cli.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
     from nvgre_inspect.capture.live.captures import LiveCaptures, Sink
+    from nvgre_inspect.capture.live.limits import Limits
     from nvgre_inspect.capture.live.source import LiveSource
     from nvgre_inspect.config import Config
     from nvgre_inspect.reports.flow_log import FlowLog
     from nvgre_inspect.session import SessionOptions
 
+#: The kernel's buffer of each interface, unless -B says otherwise.
+BUFFER_MIB = 128
 #: Bytes of frames that are kept at most, however many packets they are, and which part of the memory that is free.
 _KEPT_BYTES = 1 << 30
 _KEPT_PART = 4
+#: Options that are of use with -i only, by where argparse puts their values: filters, and how frames are captured.
+_FILTERS = {"bpf": "-f", "tunnels_only": "--tunnels-only", "only_vsid": "--only-vsid"}
+_SETTINGS = {
+    "snaplen": "-s",
+    "no_promiscuous_mode": "-p",
+    "buffer": "-B",
+    "immediate_mode": "--immediate-mode",
+    "timestamp": "-j",
+}
 
 
 def sources(arguments: argparse.Namespace) -> list[str]:
@@ -41,21 +54,15 @@ def sources(arguments: argparse.Namespace) -> list[str]:
 
 
 def session_options(arguments: argparse.Namespace, settings: Config) -> SessionOptions:
-    """What the session is to do; -Y and --vsid both narrow what is kept."""
-    from nvgre_inspect.session import SessionOptions
-
+    """What the session is to do; -Y and --vsid both narrow what is kept. `-c` counts what comes, kept or not."""
     analysis.row_filter(arguments.row_filter, "packets")
     tests = [f"({arguments.row_filter})"] if arguments.row_filter else []
     if arguments.vsid:
         tests.append(f"(vsid in {{{', '.join(map(str, arguments.vsid))}}})")
-    options = settings.options
-    return SessionOptions(
+    return replace(
+        analysis.session_options(arguments, settings, spool=True),
         read_filter=" && ".join(tests) or None,
-        decode_as=[*options.decode_as, *(arguments.decode_as or [])],
-        gre_key=arguments.gre_key or options.gre_key,
-        idle_timeout=options.idle_timeout if arguments.idle_timeout is None else arguments.idle_timeout,
-        dissectors=arguments.dissectors or [],
-        names=settings.names,
+        count=None,
         max_flows=arguments.max_flows,
         max_packets=arguments.max_packets,
     )
@@ -91,7 +98,7 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
         limits = Limits.parsed(arguments.autostop or [], arguments.ring or [])
     except ValueError as error:
         _fail(str(error))
-    _check(arguments)
+    _check(arguments, limits)
     _compile(quiet=arguments.quiet)
     with ExitStack() as stack:
         source = _source(arguments)
@@ -114,6 +121,7 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
             inputs = [arguments.follow] if arguments.follow is not None else []
             recorder = Recorder(arguments.record, source.interfaces, limits, force=arguments.force, inputs=inputs)
             sinks.append(recorder)
+            stack.callback(recorder.close)
         captures = LiveCaptures(
             source,
             KeptFrames(arguments.max_packets, min(_KEPT_BYTES, _free_memory() // _KEPT_PART)),
@@ -136,6 +144,7 @@ def _source(arguments: argparse.Namespace) -> LiveSource:
         from nvgre_inspect.capture.live.pipe import Pipe
 
         return Pipe()
+    from nvgre_inspect.capture.limits import STANDARD_SNAPLEN
     from nvgre_inspect.capture.live.options import LiveOptions
     from nvgre_inspect.capture.live.source import open_live
 
@@ -143,9 +152,9 @@ def _source(arguments: argparse.Namespace) -> LiveSource:
         LiveOptions(
             interfaces=tuple(sources(arguments)),
             bpf=arguments.bpf,
-            snaplen=arguments.snaplen,
+            snaplen=arguments.snaplen or STANDARD_SNAPLEN,
             promiscuous=not arguments.no_promiscuous_mode,
-            buffer_bytes=arguments.buffer << 20,
+            buffer_bytes=(arguments.buffer or BUFFER_MIB) << 20,
             immediate=arguments.immediate_mode,
             timestamp=arguments.timestamp,
             vsid=tuple(arguments.only_vsid or ()),
@@ -154,12 +163,17 @@ def _source(arguments: argparse.Namespace) -> LiveSource:
     )
 
 
-def _check(arguments: argparse.Namespace) -> None:
-    """What can be refused before anything is opened."""
+def _check(arguments: argparse.Namespace, limits: Limits) -> None:
+    """What can be refused before anything is opened: what makes no sense, and what would have no effect."""
     if not arguments.interfaces:
-        for name, given in (("-f", arguments.bpf), ("--tunnels-only", arguments.tunnels_only)):
-            if given:
-                _fail(f"{name} is a filter of interfaces; what comes from elsewhere is narrowed by -Y")
+        for argument, option in _FILTERS.items():
+            if getattr(arguments, argument):
+                _fail(f"{option} is a filter of interfaces; what comes from elsewhere is narrowed by --vsid and -Y")
+        for argument, option in _SETTINGS.items():
+            if getattr(arguments, argument):
+                _fail(f"{option} says how interfaces are captured from (-i); what comes from elsewhere comes as it is")
+    if limits.stop_bytes is not None and arguments.record is None:
+        _fail("-a filesize: is the size of a recording: -w FILE names it")
     if arguments.ring and arguments.record is None:
         _fail("-b goes on in the next file of a recording: -w FILE names it")
     if arguments.decap_to is not None and len(arguments.vsid or ()) != 1:

@@ -1,0 +1,73 @@
+"""`live`: what cannot be is refused in one sentence before anything is opened; what was opened is closed."""
+
+from __future__ import annotations
+
+import pytest
+
+from nvgre_inspect.capture import CaptureError
+from nvgre_inspect.capture.live import kept, recording
+from tests.builders.warm import warm_up
+
+ELSEWHERE = (["-"], ["--follow", "grows.pcap"])
+
+
+def refused(run, *words):
+    result = run("live", "--headless", *words)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.count("\n") == 1
+    return result.err
+
+
+def test_a_recording_is_finished_where_frames_cannot_be_kept(run, overlapping, monkeypatch, tmp_path):
+    warm_up()
+    closed = []
+
+    class Watched(recording.Recorder):
+        def close(self):
+            super().close()
+            closed.append(self.path)
+
+    def refuse(*_):
+        raise CaptureError("no room to keep anything")
+
+    monkeypatch.setattr(recording, "Recorder", Watched)
+    monkeypatch.setattr(kept, "KeptFrames", refuse)
+    result = run("live", "--headless", "--follow", overlapping, "-w", tmp_path / "all.pcapng")
+    assert (result.code, result.err) == (1, "nvgre-inspect: no room to keep anything\n")
+    assert closed == [tmp_path / "all.pcapng"]
+
+
+@pytest.mark.parametrize("source", ELSEWHERE)
+@pytest.mark.parametrize("words", [["-f", "tcp"], ["--tunnels-only"], ["--only-vsid", "5001"]])
+def test_capture_filters_are_for_interfaces(run, source, words):
+    sentence = f"{words[0]} is a filter of interfaces; what comes from elsewhere is narrowed by --vsid and -Y"
+    assert sentence in refused(run, *source, *words)
+
+
+@pytest.mark.parametrize("source", ELSEWHERE)
+@pytest.mark.parametrize(
+    "words", [["-s", "0"], ["-s", "96"], ["-p"], ["-B", "128"], ["--immediate-mode"], ["-j", "host"]]
+)
+def test_how_to_capture_is_for_interfaces(run, source, words):
+    assert f"{words[0]} says how interfaces are captured from (-i)" in refused(run, *source, *words)
+
+
+def test_the_size_of_a_recording_needs_a_recording(run):
+    assert "-a filesize: is the size of a recording: -w FILE names it" in refused(run, "-", "-a", "filesize:1MB")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["-B", "0"], "argument -B: '0' is not a number of MiB"),
+        (["-B", "1.5"], "argument -B: '1.5' is not a number of MiB"),
+        (["-s", "-1"], "argument -s: '-1' is not a number of bytes"),
+        (["--idle-timeout", "nan"], "argument --idle-timeout: 'nan' is not a number of seconds"),
+        (["--idle-timeout", "-1"], "argument --idle-timeout: '-1' is not a number of seconds"),
+        (["--only-vsid", "4294967296"], "argument --only-vsid: '4294967296' is not a VSID"),
+        (["--max-flows", "9"], "'9' is not a number of flows from 100 on"),
+        (["--interval", "0"], "'0' is not a number of seconds from 0.1 on"),
+    ],
+)
+def test_values_that_cannot_be(run, words, sentence):
+    assert sentence in refused(run, "-i", "x0", *words)
