@@ -37,7 +37,10 @@ class Context(StrEnum):
     TREE = "tree"
     #: The bytes of a packet.
     HEX = "hex"
+    #: The packets of a flow, drawn: as a plot, as a ladder.
     CHART = "chart"
+    #: The plot of them.
+    PLOT = "plot"
     #: The packets screen.
     PACKETS = "packets"
     #: The filter bar, while it has the focus.
@@ -69,6 +72,7 @@ _APP = (Context.APP,)
 _SCREEN = (Context.SCREEN,)
 _TABLE = (Context.TABLE,)
 _CURSOR = (Context.TABLE, Context.TREE, Context.HEX, Context.CHART)
+_PLOT = (Context.PLOT,)
 _FILTER = (Context.FILTER,)
 _DIALOG = (Context.DIALOG,)
 
@@ -88,10 +92,10 @@ _ALL = (
     Action("cursor_up", "Up", "one row up", Group.MOVE, _CURSOR),
     Action("cursor_left", "Left", "a column or byte to the left; fold the tree", Group.MOVE, _CURSOR),
     Action("cursor_right", "Right", "a column or byte to the right; unfold it", Group.MOVE, _CURSOR),
-    Action("top", "Top", "to the first row", Group.MOVE, _CURSOR),
+    Action("top", "Top", "to the first row; all of a plot", Group.MOVE, _CURSOR),
     Action("bottom", "Bottom", "to the last row", Group.MOVE, _CURSOR),
-    Action("page_down", "Page down", "a page down", Group.MOVE, _CURSOR),
-    Action("page_up", "Page up", "a page up", Group.MOVE, _CURSOR),
+    Action("page_down", "Page down", "a page down; further away in a plot", Group.MOVE, _CURSOR),
+    Action("page_up", "Page up", "a page up; closer in a plot", Group.MOVE, _CURSOR),
     Action("next_pane", "Pane", "to the next pane", Group.MOVE, _SCREEN),
     Action("previous_pane", "Pane before", "to the pane before", Group.MOVE, _SCREEN),
     Action("maximise", "Maximise", "the pane fills the screen, and back", Group.MOVE, _SCREEN),
@@ -122,6 +126,9 @@ _ALL = (
     Action(
         "cycle_inner_outer", "Inner/outer", "show the inner, the outer or both headers", Group.VIEW, (Context.PACKETS,)
     ),
+    Action("zoom_in", "Closer", "look closer at a part of the plot", Group.VIEW, _PLOT),
+    Action("zoom_out", "Further", "see more of the plot, from further away", Group.VIEW, _PLOT),
+    Action("zoom_all", "All", "see all of the plot", Group.VIEW, _PLOT),
     Action("time_format", "Times", "the next way to show times", Group.VIEW, _SCREEN),
     Action("next_theme", "Theme", "the next theme: dark, light, ansi", Group.VIEW, _APP),
     Action("toggle_mouse", "Mouse", "give the mouse to the terminal, or take it", Group.VIEW, _APP),

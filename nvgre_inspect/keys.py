@@ -62,6 +62,9 @@ DEFAULTS: dict[str, tuple[str, ...]] = {
     "pause": ("p",),
     "cancel_loading": ("ctrl+c",),
     "cycle_inner_outer": ("i",),
+    "zoom_in": ("+",),
+    "zoom_out": ("_",),  # "-" hides a column
+    "zoom_all": ("0",),
     "time_format": ("T",),
     "next_theme": ("ctrl+t",),
     "toggle_mouse": ("M",),

@@ -7,6 +7,7 @@ import pytest
 from nvgre_inspect.tui import theme as themes
 from nvgre_inspect.tui.scope import Kind, Scope, Step
 from nvgre_inspect.tui.screens import flow_detail
+from nvgre_inspect.tui.screens.help import working_here
 from nvgre_inspect.tui.widgets.ladder import Ladder, arrow
 from nvgre_inspect.tui.widgets.pane import Pane
 from nvgre_inspect.tui.widgets.sequence_plot import SequencePlot
@@ -147,18 +148,30 @@ async def test_what_is_not_tcp_is_shown_by_bytes():
         assert "retransmissions" not in text(app)
 
 
-async def test_looking_closer_and_at_all_again():
+@pytest.mark.parametrize(("closer_key", "all_key"), [("ctrl+u", "home"), ("plus", "0")])
+async def test_looking_closer_and_at_all_again(closer_key, all_key):
     async with shown("tcp-lab.pcap") as (app, pilot):
         await into(app, pilot, flow_to(app, 6002))
         plot = app.screen.query_one(SequencePlot)
         whole = (plot._x_min, plot._x_max, plot._y_min, plot._y_max)
-        await press(pilot, "ctrl+u")
+        await press(pilot, closer_key)
         closer = (plot._x_min, plot._x_max)
         assert whole[0] < closer[0] < closer[1] < whole[1]
         await press(pilot, "l")
         assert plot._x_min > closer[0]
-        await press(pilot, "home")
+        await press(pilot, all_key)
         assert (plot._x_min, plot._x_max, plot._y_min, plot._y_max) == whole
+
+
+async def test_further_away_undoes_closer_and_the_help_names_the_keys():
+    async with shown("tcp-lab.pcap") as (app, pilot):
+        await into(app, pilot, flow_to(app, 6002))
+        plot = app.screen.query_one(SequencePlot)
+        await press(pilot, "plus", "plus")
+        closest = plot._x_max - plot._x_min
+        await press(pilot, "underscore")
+        assert plot._x_max - plot._x_min > closest
+        assert {"zoom_in", "zoom_out", "zoom_all"} <= working_here(app.screen)
 
 
 async def test_a_long_flow_is_thinned_in_the_plot_and_cut_in_the_ladder(monkeypatch):

@@ -15,8 +15,10 @@ from nvgre_inspect.tui.screens.packets import PacketsScreen
 from nvgre_inspect.tui.screens.search import SearchDialog
 from nvgre_inspect.tui.widgets.filter_bar import FilterBar
 from nvgre_inspect.tui.widgets.hex_view import HexView
+from nvgre_inspect.tui.widgets.ladder import Ladder
 from nvgre_inspect.tui.widgets.packet_list import PacketList
 from nvgre_inspect.tui.widgets.packet_tree import PacketTree
+from nvgre_inspect.tui.widgets.sequence_plot import SequencePlot
 from nvgre_inspect.tui.widgets.table import FrameTable
 
 #: Who has to have the actions of a context. A screen has those that its widgets leave to it.
@@ -26,6 +28,8 @@ OWNERS = {
     Context.TABLE: [(FrameTable,), (PacketList,)],
     Context.TREE: [(PacketTree, InspectScreen)],
     Context.HEX: [(HexView, InspectScreen)],
+    Context.CHART: [(Ladder,), (SequencePlot,)],
+    Context.PLOT: [(SequencePlot,)],
     Context.PACKETS: [(PacketsScreen,)],
     Context.FILTER: [(FilterBar,)],
     Context.DIALOG: [
@@ -44,3 +48,7 @@ def test_actions_have_methods(context):
         and not any(callable(getattr(kind, f"action_{textual_action(name)}", None)) for kind in kinds)
     ]
     assert missing == []
+
+
+def test_every_context_has_an_owner():
+    assert set(OWNERS) == set(Context)

@@ -38,9 +38,9 @@ _SIGNS = {
 }
 #: Direction -> style, sign at its end.
 _DIRECTIONS = (("accent", "→"), ("marked", "←"))
-#: Dots of a braille character.
 #: Dots that are joined by lines.
 _FEW = 300
+#: Dots of a braille character.
 _DOTS_WIDE, _DOTS_HIGH = 2, 4
 
 
@@ -77,9 +77,9 @@ def signs(packets: FlowPackets, theme: str) -> Text:
 
 
 class SequencePlot(PlotWidget, can_focus=True, inherit_bindings=False):
-    """Both directions over time. Arrows move what is seen, page keys zoom, home shows all again."""
+    """Both directions over time. Arrows move what is seen; keys that elsewhere turn pages zoom, as their own keys do."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.CHART)
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Context.CHART), *bindings(Context.PLOT)]
     DEFAULT_CSS = """
     SequencePlot { height: 1fr; }
     SequencePlot > .plot--axis { color: $border; }
@@ -201,18 +201,12 @@ class SequencePlot(PlotWidget, can_focus=True, inherit_bindings=False):
         """Further away."""
         self.action_zoom_out()
 
-    def action_top(self) -> None:
+    def action_zoom_all(self) -> None:
         """All of it."""
         self._window = None
         self._draw()
 
-    def action_bottom(self) -> None:
-        """All of it."""
-        self.action_top()
-
-    def action_drill_down(self) -> None:
-        """All of it."""
-        self.action_top()
+    action_top = action_bottom = action_drill_down = action_zoom_all
 
 
 def _inside(at: Points, window: tuple[float, float, float, float]) -> npt.NDArray[np.bool_]:
