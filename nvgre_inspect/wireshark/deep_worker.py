@@ -19,25 +19,17 @@ import tempfile
 from collections.abc import Iterable
 from typing import IO, Any
 
-from nvgre_inspect.wireshark.settings import refused
-
 _FRAME_NUMBER = re.compile(rb"^F\t[^\t\n]*\t([^\t\n]*)\tFT_FRAMENUM\t", re.MULTILINE)
 
 
 class _Fields:
     """tshark's list of its fields (19 MB), written to a file while there is other work."""
 
-    def __init__(self, tshark: str, listed: IO[bytes], words: IO[bytes]) -> None:
-        self._list, self._words = listed, words
+    def __init__(self, tshark: str, listed: IO[bytes]) -> None:
+        self._list = listed
         self._process = subprocess.Popen(
-            [tshark, "-G", "fields"], stdin=subprocess.DEVNULL, stdout=listed, stderr=words
+            [tshark, "-G", "fields"], stdin=subprocess.DEVNULL, stdout=listed, stderr=subprocess.DEVNULL
         )
-
-    def complaint(self) -> str:
-        """What tshark said on stderr: it names options that it does not know."""
-        self._process.wait()
-        self._words.seek(0)
-        return self._words.read(1 << 16).decode(errors="replace")
 
     def packet_numbers(self) -> set[str]:
         """The names of all fields whose values are numbers of packets."""
@@ -58,8 +50,8 @@ def names(items: Iterable[list[Any]]) -> set[str]:
 def main() -> None:
     """One request, one answer."""
     tshark = sys.argv[1]
-    with tempfile.TemporaryFile(dir=".") as listed, tempfile.TemporaryFile(dir=".") as words:
-        fields = _Fields(tshark, listed, words)
+    with tempfile.TemporaryFile(dir=".") as listed:
+        fields = _Fields(tshark, listed)
         from nvgre_inspect.wireshark.pyshark_tree import PysharkError, packet_items
 
         line = sys.stdin.readline()
@@ -72,8 +64,7 @@ def main() -> None:
             answer = {"tree": tree, "packet_numbers": sorted(names(tree) & fields.packet_numbers())}
         except PysharkError as error:
             answer = {"error": str(error)}
-        sentence = refused(fields.complaint())
-        json.dump({"error": sentence} if sentence else answer, sys.stdout)
+        json.dump(answer, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +18,13 @@ from pyshark import FileCapture
 from pyshark.capture.capture import TSharkCrashException
 from pyshark.tshark.output_parser.tshark_xml import DEL_BAD_XML_CHARS, TsharkXmlParser
 
+from nvgre_inspect.wireshark.settings import refused
+
 MAX_NODES = 200_000
 #: Deeper ones are cut: nobody reads them, and recursion has an end.
 MAX_DEPTH = 100
+#: Lines of tshark's stderr that are kept.
+_WORDS = 100
 _MORE = "… there is more, which is not shown"
 
 #: [label, name, value, items below it]
@@ -40,8 +45,11 @@ def packet_items(path: str, frame: int, tshark: str, arguments: Sequence[str]) -
     # What pyshark says of the exit status is not to be relied on: asyncio may have lost it, and then reports 255.
     with contextlib.suppress(TSharkCrashException), capture:
         packet = next(iter(capture), None)
+    sentence = refused("\n".join(capture.words))
+    if sentence:
+        raise PysharkError(sentence)
     if packet is None:
-        raise PysharkError(f"tshark gave no packet{': ' if capture.last_words else ''}{capture.last_words}")
+        raise PysharkError(f"tshark gave no packet{f': {capture.words[-1]}' if capture.words else ''}")
     # `geninfo` is PDML's own, `frame` is about the file that was made for tshark.
     return [item for item in _Items().below(packet[0]) if item[1] not in ("geninfo", "frame")]
 
@@ -64,14 +72,16 @@ class _Capture(FileCapture):  # type: ignore[misc]  # pyshark carries no types
 
     def __init__(self, path: str, tshark: str, arguments: list[str]) -> None:
         self._exact_path = tshark
+        #: The lines on tshark's stderr, the newest.
+        self.words: deque[str] = deque(maxlen=_WORDS)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         super().__init__(path, keep_packets=False, custom_parameters=arguments, eventloop=loop)
 
-    @property
-    def last_words(self) -> str:
-        """The last line on tshark's stderr."""
-        return self._last_error_line or ""
+    async def _handle_process_stderr_forever(self, stderr: asyncio.StreamReader) -> None:
+        """pyshark's own keeps the last line only; which option is unknown may stand in one before it."""
+        while line := await stderr.readline():
+            self.words.append(line.decode(errors="replace").strip())
 
     def _get_tshark_path(self) -> str:
         """pyshark's own looks into a config.ini, and for a program that is called tshark in the folder of this one."""

@@ -15,6 +15,7 @@ from nvgre_inspect.capture.writer import PcapWriter
 from nvgre_inspect.cli.main import main
 from nvgre_inspect.session import SessionOptions, UsageError, open_session
 from nvgre_inspect.wireshark.settings import Settings
+from nvgre_inspect.wireshark.tshark import TsharkError
 from nvgre_inspect.with_tshark.deep import DeepPacket, deep
 from tests.builders import build
 
@@ -145,6 +146,12 @@ def test_options_reach_tshark(samples: Path) -> None:
     relative = fields(walked(path, 197))["tcp.seq"]
     absolute = fields(walked(path, 197, Settings(options=("tcp.relative_sequence_numbers:FALSE",))))["tcp.seq"]
     assert int(relative) < int(absolute)
+
+
+def test_an_option_that_tshark_does_not_know(samples: Path) -> None:
+    told = Settings(options=("tcp.nothing:/secret",))
+    with pytest.raises(TsharkError, match=r"^tshark has no option tcp\.nothing$"):
+        walked(samples / "overlapping-tenants.pcap", 197, told)
 
 
 def test_esp_is_decrypted_with_its_keys(tmp_path: Path) -> None:
