@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from nvgre_inspect.capture.limits import CaptureError
+from nvgre_inspect.capture.live import rtnetlink
+from nvgre_inspect.capture.live.interfaces import find
+from nvgre_inspect.capture.live.rtnetlink import Link
 
 #: IFNAMSIZ less its NUL.
 LONGEST_NAME: Final = 15
-_IFREQ: Final = "256s"
 _IFREQ_VALUE: Final = 16
 _SIOCGIFFLAGS: Final = 0x8913
 _SIOCSIFFLAGS: Final = 0x8914
-_SIOCGIFMTU: Final = 0x8921
 _SIOCSIFMTU: Final = 0x8922
 _SIOCETHTOOL: Final = 0x8946
 _ETHTOOL_GGRO: Final = 0x2B
@@ -44,15 +45,10 @@ def check_name(name: str) -> None:
         raise CaptureError(f"{name!r} is too long for a network device: at most {LONGEST_NAME} bytes")
 
 
-def mtu_of(name: str) -> int:
-    """The MTU of a device in bytes. CaptureError if there is none of that name."""
+def link_of(name: str) -> Link:
+    """The device as the kernel tells it now. CaptureError if there is none of that name."""
     check_system("a network device")
-    check_name(name)
-    try:
-        return int(struct.unpack_from("i", _ask(_SIOCGIFMTU, _request(name)), _IFREQ_VALUE)[0])
-    except OSError:
-        names = ", ".join(known for _, known in socket.if_nameindex())
-        raise CaptureError(f"no interface {name!r}; there are: {names}") from None
+    return find(name, rtnetlink.links())
 
 
 def set_mtu(name: str, mtu: int) -> None:
@@ -60,14 +56,10 @@ def set_mtu(name: str, mtu: int) -> None:
     _ask(_SIOCSIFMTU, struct.pack("16si236x", name.encode(), mtu))
 
 
-def is_up(name: str) -> bool:
-    """Whether a device is up (administratively). OSError if there is none."""
-    return bool(_flags(name) & _IFF_UP)
-
-
 def set_up(name: str, *, arp: bool = True) -> None:
     """Bring a device up; without `arp` the host neither asks nor answers there. OSError as the system says it."""
-    flags = _flags(name) | _IFF_UP | (0 if arp else _IFF_NOARP)
+    answer = _ask(_SIOCGIFFLAGS, struct.pack("256s", name.encode()))
+    flags = struct.unpack_from("H", answer, _IFREQ_VALUE)[0] | _IFF_UP | (0 if arp else _IFF_NOARP)
     _ask(_SIOCSIFFLAGS, struct.pack("16sH238x", name.encode(), flags))
 
 
@@ -95,14 +87,6 @@ def merges_received(name: str) -> bool:
     except OSError:
         return False
     return bool(struct.unpack_from("I", value, 4)[0])
-
-
-def _flags(name: str) -> int:
-    return int(struct.unpack_from("H", _ask(_SIOCGIFFLAGS, _request(name)), _IFREQ_VALUE)[0])
-
-
-def _request(name: str) -> bytes:
-    return struct.pack(_IFREQ, name.encode())
 
 
 def _ask(what: int, request: bytes) -> bytes:

@@ -155,11 +155,11 @@ def _made_ready(descriptor: int, name: str, mtu: int, *, for_host: bool) -> Tap:
     try:
         if made and mtu:
             device.set_mtu(name, mtu)
-        if not device.is_up(name):
+        if not device.link_of(name).is_up:
             device.set_up(name, arp=for_host or not made)
     except PermissionError:
         # Its owner may open a device that exists, but not change it.
         raise CaptureError(f"{name} is down: ip link set {name} up") from None
     except OSError as error:
         raise CaptureError(f"{name} cannot be brought up with an MTU of {mtu}: {error.strerror}") from None
-    return Tap(descriptor, name, device.mtu_of(name), notes)
+    return Tap(descriptor, name, device.link_of(name).mtu, notes)

@@ -22,6 +22,7 @@ from typing import Final, NamedTuple
 from dissectors import offsets
 from nvgre_inspect.capture.limits import CaptureError
 from nvgre_inspect.capture.live.privileges import missing_rights
+from nvgre_inspect.capture.live.rtnetlink import Link
 from nvgre_inspect.gateway import device
 
 Address = IPv4Address | IPv6Address
@@ -69,16 +70,17 @@ class Underlay:
     def __init__(self, pa: Address, interface: str, groups: Iterable[Address] = ()) -> None:
         """`groups` are the underlay multicast groups of its subnets, of the IP version of `pa`."""
         device.check_system("a gateway")
+        link = device.link_of(interface)
         #: Of the interface when it was opened.
-        self.mtu = device.mtu_of(interface)
-        self.interface = interface
+        self.mtu = link.mtu
+        self.interface = link.name
         self._family = socket.AF_INET if pa.version == 4 else socket.AF_INET6
         try:
             self._socket = socket.socket(self._family, socket.SOCK_RAW, offsets.IPPROTO_GRE)
         except PermissionError:
             raise CaptureError(missing_rights("a gateway", "cap_net_raw,cap_net_admin")) from None
         try:
-            self._set_up(interface, groups)
+            self._set_up(link, groups)
         except OSError as error:
             self._socket.close()
             raise CaptureError(f"{interface} cannot be opened: {error.strerror}") from None
@@ -87,21 +89,20 @@ class Underlay:
         #: Addresses as the system takes them, by their bytes: those of the policy, so not many.
         self._names: dict[bytes, tuple[str, int]] = {}
 
-    def _set_up(self, interface: str, groups: Iterable[Address]) -> None:
+    def _set_up(self, link: Link, groups: Iterable[Address]) -> None:
         sock = self._socket
         sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.name.encode())
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         try:
             sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         except PermissionError:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        index = socket.if_nametoindex(interface)
         if self._family == socket.AF_INET:
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, 1)
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
             for group in groups:
-                member = struct.pack("4s4si", group.packed, bytes(4), index)
+                member = struct.pack("4s4si", group.packed, bytes(4), link.index)
                 sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
             return
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
@@ -109,7 +110,7 @@ class Underlay:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
         for group in groups:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group.packed + struct.pack("i", index))
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group.packed + struct.pack("i", link.index))
 
     def fileno(self) -> int:
         """The descriptor, for `selectors`."""

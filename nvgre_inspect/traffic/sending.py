@@ -29,6 +29,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dissectors import offsets
+from nvgre_inspect.capture.limits import CaptureError
+from nvgre_inspect.capture.live import interfaces, rtnetlink
 from nvgre_inspect.model.batch import PacketBatch
 
 Ints = npt.NDArray[np.int64]
@@ -42,12 +44,6 @@ SKIPPED: Final = {
     "too-short": "shorter than an Ethernet header",
     "refused": "refused by the interface",
 }
-_SIOCGIFFLAGS: Final = 0x8913
-_SIOCGIFMTU: Final = 0x8921
-_SIOCGIFHWADDR: Final = 0x8927
-_IFF_UP: Final = 1
-#: IFNAMSIZ less its NUL: of a longer name an ioctl would see the beginning only.
-_LONGEST_NAME: Final = 15
 #: ARPHRD_ETHER and ARPHRD_LOOPBACK: devices that take Ethernet frames.
 _ETHERNET_DEVICES: Final = (1, 772)
 #: struct mmsghdr of 64-bit Linux: pointer and length of the name, of the vector, of control data; flags; bytes sent.
@@ -115,27 +111,18 @@ def _libpcap() -> ModuleType:
 
 
 def _find(name: str) -> Interface:
-    import fcntl
-
-    known = [known for _, known in socket.if_nameindex()]
-    if len(name.encode()) > _LONGEST_NAME:
-        raise missing(name, known)
-    request = struct.pack("256s", name.encode())
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            mtu = struct.unpack_from("i", fcntl.ioctl(sock, _SIOCGIFMTU, request), 16)[0]
-            flags = struct.unpack_from("H", fcntl.ioctl(sock, _SIOCGIFFLAGS, request), 16)[0]
-            kind = struct.unpack_from("H", fcntl.ioctl(sock, _SIOCGIFHWADDR, request), 16)[0]
-        except OSError:
-            raise missing(name, known) from None
-    if kind not in _ETHERNET_DEVICES:
+    try:
+        link = interfaces.find(name, rtnetlink.links())
+    except CaptureError as error:
+        raise SendError(str(error)) from None
+    if link.device_type not in _ETHERNET_DEVICES:
         raise SendError(f"{name} does not take Ethernet frames")
-    return Interface(name, mtu, bool(flags & _IFF_UP))
+    return Interface(link.name, link.mtu, link.is_up)
 
 
 def missing(name: str, known: Iterable[str]) -> SendError:
     """There is no interface of that name, but there are the `known` ones."""
-    return SendError(f"no interface {name!r}; there are: {', '.join(known)}")
+    return SendError(interfaces.missing(name, list(known)))
 
 
 def open_sender(name: str, *, libpcap: bool = False) -> Sender:

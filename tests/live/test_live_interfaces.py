@@ -7,10 +7,12 @@ import struct
 import pytest
 
 from dissectors import offsets
+from nvgre_inspect.capture import CaptureError
 from nvgre_inspect.capture.live import interfaces, rtnetlink
 from nvgre_inspect.capture.live.device import linktype_of
-from nvgre_inspect.capture.live.interfaces import LiveInterface, list_interfaces
+from nvgre_inspect.capture.live.interfaces import LiveInterface, find, list_interfaces
 from nvgre_inspect.capture.live.rtnetlink import Interfaces, Link, LinkChanges
+from nvgre_inspect.traffic import sending
 from tests.builders.namespaces import VethPair
 
 
@@ -46,6 +48,33 @@ def test_libpcap_tells_the_same(veth_pair: VethPair) -> None:
             other.addresses,
         )
     assert theirs["lo"].addresses
+
+
+def test_an_interface_is_found_by_each_of_its_names(veth_pair: VethPair) -> None:
+    for name in ("enp0s3", "a-name-of-more-than-15-letters"):
+        veth_pair.namespace.ip("link", "property", "add", "dev", "in0", "altname", name)
+    with veth_pair.namespace.entered():
+        known = rtnetlink.links()
+        sent_on = sending.find_interface("enp0s3")
+    assert [link.index for link in known] == sorted(link.index for link in known)
+    assert {link.name for link in known} == {"lo", "out0", "in0"}
+    for name in ("in0", "enp0s3", "a-name-of-more-than-15-letters"):
+        assert find(name, known).name == "in0"
+    assert sent_on == sending.Interface("in0", 9000, True)
+    with pytest.raises(CaptureError, match=r"^no interface 'enp0s'; did you mean enp0s3\?$"):
+        find("enp0s", known)
+
+
+def test_a_kernel_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(_groups: int) -> None:
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(rtnetlink, "_open", silent)
+    for ask in (rtnetlink.links, list_interfaces):
+        with pytest.raises(CaptureError, match=r"^the kernel does not tell its interfaces: timed out$"):
+            ask()
+    with pytest.raises(sending.SendError, match=r"^the kernel does not tell its interfaces: timed out$"):
+        sending.find_interface("lo")
 
 
 def test_changes_are_told(veth_pair: VethPair) -> None:

@@ -11,11 +11,11 @@ from typing import Final
 
 from dissectors import offsets
 from nvgre_inspect.capture.limits import CaptureError
+from nvgre_inspect.capture.live.interfaces import find
 from nvgre_inspect.capture.live.options import ANY
 from nvgre_inspect.capture.live.packet_socket import PacketSocket
-from nvgre_inspect.capture.live.rtnetlink import Interfaces, Link
+from nvgre_inspect.capture.live.rtnetlink import Interfaces, Link, untold
 from nvgre_inspect.model.source import InterfaceInfo
-from nvgre_inspect.model.spelling import nearest
 
 #: ARPHRD_ numbers (linux/if_arp.h) whose frames are taken as they are, and their LINKTYPE_. Of others, PPP and GRE
 #: tunnels among them, packets are taken without link layer, behind a header of LINUX_SLL2.
@@ -42,18 +42,12 @@ def find_interface(interfaces: Interfaces, name: str) -> Link | None:
     if name == ANY:
         return None
     try:
-        links = interfaces.all()
+        link = find(name, interfaces.all())
     except OSError as error:
-        raise CaptureError(f"the kernel does not tell its interfaces: {error.strerror}") from None
-    for link in links:
-        if link.name == name:
-            if not link.is_up:
-                raise CaptureError(f"{name} is down: ip link set {name} up")
-            return link
-    names = [link.name for link in links]
-    near = nearest(name, names)
-    hint = f"did you mean {near}?" if near else f"there are: {', '.join(names)}"
-    raise CaptureError(f"no interface {name!r}; {hint}")
+        raise untold(error) from None
+    if not link.is_up:
+        raise CaptureError(f"{name} is down: ip link set {name} up")
+    return link
 
 
 class Device:

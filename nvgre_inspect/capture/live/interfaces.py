@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dissectors import offsets
 from nvgre_inspect.capture.limits import CaptureError
+from nvgre_inspect.model.spelling import nearest
+
+if TYPE_CHECKING:
+    from nvgre_inspect.capture.live.rtnetlink import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +40,30 @@ def list_interfaces() -> list[LiveInterface]:
     return _of_linux() if hasattr(socket, "AF_NETLINK") else _of_libpcap()
 
 
+def find(name: str, links: Sequence[Link]) -> Link:
+    """The one of these that has the name. CaptureError if none has."""
+    for link in links:
+        if name in link.names:
+            return link
+    raise CaptureError(missing(name, [known for link in links for known in link.names]))
+
+
+def missing(name: str, known: Sequence[str]) -> str:
+    """That there is no interface of that name, and which was perhaps meant: a sentence."""
+    near = nearest(name, known)
+    hint = f"did you mean {near}?" if near else f"there are: {', '.join(known)}"
+    return f"no interface {name!r}; {hint}"
+
+
 def _of_linux() -> list[LiveInterface]:
     from nvgre_inspect.capture.live.device import linktype_of
-    from nvgre_inspect.capture.live.rtnetlink import Interfaces
+    from nvgre_inspect.capture.live.rtnetlink import Interfaces, untold
 
     try:
-        interfaces = Interfaces()
-        try:
+        with closing(Interfaces()) as interfaces:
             links, addresses = interfaces.all(), interfaces.addresses()
-        finally:
-            interfaces.close()
     except OSError as error:
-        raise CaptureError(f"the kernel does not tell its interfaces: {error.strerror}") from None
+        raise untold(error) from None
     return [
         LiveInterface(
             name=link.name,

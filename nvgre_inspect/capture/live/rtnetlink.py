@@ -21,13 +21,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from nvgre_inspect.capture.limits import CaptureError
+
 _GROUP_LINK: Final = 1
 _DUMP: Final = 0x300
 _REQUEST: Final = 1
 _ERROR, _DONE = 2, 3
 _NEW_LINK, _GET_LINK, _NEW_ADDRESS, _GET_ADDRESS = 16, 18, 20, 22
-_NAME, _MTU, _LINK_INFO, _ALIAS, _STATISTICS = 3, 4, 18, 20, 23
+_NAME, _MTU, _LINK_INFO, _ALIAS, _STATISTICS, _OTHER_NAMES = 3, 4, 18, 20, 23, 52
 _KIND: Final = 1
+_OTHER_NAME: Final = 53
 _ADDRESS, _LOCAL = 1, 2
 #: Which of the 64-bit counters of struct rtnl_link_stats64: frames for which the card's queue had no room, and those
 #: that the host was too slow for. What libpcap counts as dropped by the interface.
@@ -58,6 +61,27 @@ class Link:
     #: What made it: `veth`, `vxlan`; empty for hardware.
     kind: str
     alias: str
+    #: `altname` of ip-link(8).
+    other_names: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All by which it can be found."""
+        return (self.name, *self.other_names)
+
+
+def links() -> list[Link]:
+    """All interfaces, by index, of the namespace that the calling thread is in. CaptureError: the kernel is silent."""
+    try:
+        with contextlib.closing(Interfaces()) as interfaces:
+            return interfaces.all()
+    except OSError as error:
+        raise untold(error) from None
+
+
+def untold(error: OSError) -> CaptureError:
+    """The kernel does not answer."""
+    return CaptureError(f"the kernel does not tell its interfaces: {error.strerror or error}")
 
 
 class Interfaces:
@@ -76,7 +100,7 @@ class Interfaces:
     def named(self, name: str) -> Link | None:
         """The interface of that name; None: there is none, or the kernel does not answer."""
         try:
-            return next((link for link in self.all() if link.name == name), None)
+            return next((link for link in self.all() if name in link.names), None)
         except OSError:
             return None
 
@@ -189,6 +213,7 @@ def _link(body: bytes) -> Link:
     dropped = 0
     if len(counters) >= 8 * (_MISSED_ERRORS + 1):
         dropped = sum(struct.unpack_from("=Q", counters, 8 * which)[0] for which in (_FIFO_ERRORS, _MISSED_ERRORS))
+    others = _attributes(attributes.get(_OTHER_NAMES, b""))
     made_by = dict(_attributes(attributes.get(_LINK_INFO, b"")))
     return Link(
         index=index,
@@ -201,6 +226,7 @@ def _link(body: bytes) -> Link:
         dropped=dropped,
         kind=_text(made_by.get(_KIND, b"")),
         alias=_text(attributes.get(_ALIAS, b"")),
+        other_names=tuple(_text(value) for kind, value in others if kind == _OTHER_NAME),
     )
 
 

@@ -110,8 +110,8 @@ def test_a_device_that_is_not_there():
     if not sys.platform.startswith("linux"):
         pytest.skip("Linux only")
     with pytest.raises(CaptureError, match=r"no interface 'nosuch0'; there are: .*lo"):
-        device.mtu_of("nosuch0")
-    assert device.mtu_of("lo") >= 1500
+        device.link_of("nosuch0")
+    assert device.link_of("lo").mtu >= 1500
     assert "lo" in [name for _, name in socket.if_nameindex()]
     assert device.merges_received("nosuch0") is False
 
