@@ -4,9 +4,8 @@
 buffer. The headers of the messages are made once; only address and length of each frame are filled in, for all at once.
 Elsewhere: libpcap (`libpcap_sending`).
 
-Limits: frames go through the queueing discipline, so a
-full queue makes this wait rather than lose frames. A VLAN tag may make a frame 4 bytes longer than the MTU says, as
-Linux has it; frames with two tags may be refused by the driver.
+Limits: frames go through the queueing discipline, so a full queue makes this wait rather than lose frames. A VLAN tag
+may make a frame 4 bytes longer than the MTU says, as Linux has it; frames with two tags may be refused by the driver.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Final, NamedTuple, Protocol, Self
 
@@ -31,6 +29,7 @@ import numpy.typing as npt
 from dissectors import offsets
 from nvgre_inspect.capture.limits import CaptureError
 from nvgre_inspect.capture.live import interfaces, rtnetlink
+from nvgre_inspect.capture.live.privileges import missing_rights
 from nvgre_inspect.model.batch import PacketBatch
 
 Ints = npt.NDArray[np.int64]
@@ -139,11 +138,7 @@ def open_sender(name: str, *, libpcap: bool = False) -> Sender:
     try:
         return PacketSocket(interface)
     except PermissionError:
-        python = Path(sys.executable).resolve()
-        raise SendError(
-            f"{name}: sending raw frames needs the capability CAP_NET_RAW: run it as root, or grant it with "
-            f"sudo setcap cap_net_raw+ep {python}"
-        ) from None
+        raise SendError(f"{name}: {missing_rights('sending raw frames')}") from None
     except OSError as error:
         raise SendError(f"{name} cannot be opened: {error.strerror}") from None
 
