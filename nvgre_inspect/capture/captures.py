@@ -18,7 +18,7 @@ from nvgre_inspect.capture.first import First
 from nvgre_inspect.capture.merging import Merge, merge
 from nvgre_inspect.capture.reader import CaptureReader, open_capture
 from nvgre_inspect.capture.unpacked import Unpacked
-from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.batch import PacketBatch, batch_of
 from nvgre_inspect.model.source import Frame, InterfaceInfo
 
 #: Frames of a pipe that are read again at a time.
@@ -155,18 +155,7 @@ class Captures:
 
     def read_batch(self, positions: npt.NDArray[np.int64]) -> PacketBatch:
         """The frames at these positions, as a batch of their own; as `read_frame`."""
-        frames = [self.read_frame(position) for position in positions.tolist()]
-        caplen = np.array([len(frame.data) for frame in frames], dtype=np.int64)
-        return PacketBatch(
-            np.frombuffer(b"".join(frame.data for frame in frames) or b"\0", dtype=np.uint8),
-            np.cumsum(caplen) - caplen,
-            caplen,
-            np.array([frame.wirelen for frame in frames], dtype=np.int64),
-            np.array([frame.ts_ns for frame in frames], dtype=np.int64),
-            np.array([frame.linktype for frame in frames], dtype=np.uint16),
-            np.array([frame.interface for frame in frames], dtype=np.int32),
-            positions,
-        )
+        return batch_of([self.read_frame(position) for position in positions.tolist()], positions)
 
     def close(self) -> None:
         """Close the inputs and remove what was kept of them."""

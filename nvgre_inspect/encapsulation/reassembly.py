@@ -25,7 +25,7 @@ from dissectors import anomalies
 from nvgre_inspect.capture.reader import select
 from nvgre_inspect.encapsulation.fragmented import Payload, Piece, parse, whole_header
 from nvgre_inspect.kernels.codes import FRAGMENT_SETS, FRAGMENT_TIMEOUT_NS
-from nvgre_inspect.model.batch import PacketBatch, concatenated
+from nvgre_inspect.model.batch import NO_FRAMES, PacketBatch, batch_of, concatenated
 
 Records = npt.NDArray[np.void]
 Ints = npt.NDArray[np.int64]
@@ -123,7 +123,7 @@ class Reassembly:
         if not out.given_up:
             return None
         no_records = np.array([out.given_up[0].record])[:0]
-        return self._hand_out(_batch([]), no_records, np.zeros(0, dtype=np.int64), out)
+        return self._hand_out(NO_FRAMES, no_records, np.zeros(0, dtype=np.int64), out)
 
     # --- packets in the making ---------------------------------------------------------------------------------------
 
@@ -228,14 +228,4 @@ def _frame(batch: PacketBatch, row: int, number: int) -> _Frame:
 
 
 def _batch(frames: Sequence[_Frame]) -> PacketBatch:
-    caplen = np.array([len(frame.data) for frame in frames], dtype=np.int64)
-    return PacketBatch(
-        np.frombuffer(b"".join(frame.data for frame in frames) or b"\0", dtype=np.uint8),
-        np.cumsum(caplen) - caplen,
-        caplen,
-        np.array([frame.wirelen for frame in frames], dtype=np.int64),
-        np.array([frame.ts_ns for frame in frames], dtype=np.int64),
-        np.array([frame.linktype for frame in frames], dtype=np.uint16),
-        np.array([frame.interface for frame in frames], dtype=np.int32),
-        np.array([frame.position for frame in frames], dtype=np.int64),
-    )
+    return batch_of(frames, [frame.position for frame in frames])

@@ -16,7 +16,7 @@ import numpy as np
 
 from nvgre_inspect.engine.decoder import KernelDecoder
 from nvgre_inspect.kernels import lookup
-from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.batch import NO_FRAMES
 from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.record import RECORD
 
@@ -25,7 +25,7 @@ def compile_all() -> None:
     """Compile what `engine.run` needs; returns when all is in the cache or loaded."""
     other = _start()
     try:
-        KernelDecoder(DecodeOptions()).decode(_nothing())
+        KernelDecoder(DecodeOptions()).decode(NO_FRAMES)
     except BaseException:
         if other is not None:
             other.kill()
@@ -49,21 +49,6 @@ def _start() -> subprocess.Popen[bytes] | None:
         return None
 
 
-def _nothing() -> PacketBatch:
-    """A batch without frames, of the types that all batches have."""
-    sizes = np.zeros(0, dtype=np.int64)
-    return PacketBatch(
-        np.zeros(1, dtype=np.uint8),
-        sizes,
-        sizes,
-        sizes,
-        sizes,
-        np.zeros(0, dtype=np.uint16),
-        np.zeros(0, dtype=np.int32),
-        sizes,
-    )
-
-
 def main() -> None:
     """Compile the accountant, and what it calls when its tables grow or shrink."""
     from nvgre_inspect.engine.ledger import LedgerAccountant
@@ -71,7 +56,7 @@ def main() -> None:
     from nvgre_inspect.model.state import PLACEMENT
 
     accountant = LedgerAccountant()
-    accountant.account(_nothing(), np.zeros(0, dtype=RECORD))
+    accountant.account(NO_FRAMES, np.zeros(0, dtype=RECORD))
     accountant.finish()
     hashes, index = np.zeros(0, dtype=np.uint32), np.full(4, -1, dtype=np.int32)
     lookup.rehash(hashes, 0, index)

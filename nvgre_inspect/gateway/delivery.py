@@ -29,7 +29,7 @@ from nvgre_inspect.encapsulation.reassembly import Reassembly
 from nvgre_inspect.encapsulation.slicing import Decapsulation
 from nvgre_inspect.engine.decoder import KernelDecoder
 from nvgre_inspect.gateway import pcap_pipe, tap
-from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.batch import NO_FRAMES, PacketBatch
 from nvgre_inspect.model.options import DecodeOptions
 from nvgre_inspect.model.source import InterfaceInfo
 
@@ -97,7 +97,7 @@ class Delivery:
     def tick(self) -> None:
         """Nothing came for a moment: what waits for a slow reader is tried again. Never raises."""
         if not self._ended:
-            self._hand_on(NOTHING)
+            self._hand_on(NO_FRAMES)
 
     def close(self) -> None:
         """Let the target go: a TAP device that was made is removed, a stream ended."""
@@ -159,20 +159,6 @@ def open_delivery(target: str, vsid: int, *, encap: str = "", options: DecodeOpt
     else:
         place = _Device(tap.open_tap(target, for_host=False))
     return Delivery(place, vsid, encap=encap, options=options)
-
-
-_NO_SIZES: Final = np.zeros(0, np.int64)
-#: A batch without frames.
-NOTHING: Final = PacketBatch(
-    np.zeros(1, np.uint8),
-    _NO_SIZES,
-    _NO_SIZES,
-    _NO_SIZES,
-    _NO_SIZES,
-    np.zeros(0, np.uint16),
-    np.zeros(0, np.int32),
-    _NO_SIZES,
-)
 
 
 class _Device:

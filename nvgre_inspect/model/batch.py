@@ -1,9 +1,10 @@
-"""PacketBatch: what every source of frames yields, and all that the decoder needs."""
+"""PacketBatch: what every source of frames yields, and all that the decoder needs; and how one is made of frames."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,62 @@ class PacketBatch:
     def at_interfaces(self, interface: npt.NDArray[np.int32]) -> PacketBatch:
         """The same frames, said to be of these interfaces."""
         return replace(self, interface=interface)
+
+
+class SingleFrame(Protocol):
+    """A frame by itself, with what a batch says of it."""
+
+    @property
+    def data(self) -> bytes:
+        """The captured bytes."""
+        ...
+
+    @property
+    def wirelen(self) -> int:
+        """Bytes on the wire."""
+        ...
+
+    @property
+    def ts_ns(self) -> int:
+        """Nanoseconds since the epoch."""
+        ...
+
+    @property
+    def linktype(self) -> int:
+        """LINKTYPE_ number."""
+        ...
+
+    @property
+    def interface(self) -> int:
+        """Row of the `captures` table."""
+        ...
+
+
+def packed(frames: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """`buffer`, `offset` and `caplen` of a batch of these frames, one after the other; the buffer is never empty."""
+    caplen = np.array([len(frame) for frame in frames], np.int64)
+    # A bytearray can be written to: kernels are compiled for such memory, and bytes would be copied for them.
+    buffer = np.frombuffer(bytearray().join(frames) or bytearray(1), np.uint8)
+    return buffer, np.cumsum(caplen) - caplen, caplen
+
+
+def batch_of(frames: Sequence[SingleFrame], positions: npt.NDArray[np.int64] | Sequence[int]) -> PacketBatch:
+    """These frames, and where each can be read again, as a batch."""
+    buffer, offset, caplen = packed([frame.data for frame in frames])
+    return PacketBatch(
+        buffer,
+        offset,
+        caplen,
+        np.array([frame.wirelen for frame in frames], np.int64),
+        np.array([frame.ts_ns for frame in frames], np.int64),
+        np.array([frame.linktype for frame in frames], np.uint16),
+        np.array([frame.interface for frame in frames], np.int32),
+        np.asarray(positions, np.int64),
+    )
+
+
+#: A batch without frames, of the types that all batches have.
+NO_FRAMES: Final = batch_of([], [])
 
 
 def concatenated(batches: Sequence[PacketBatch]) -> PacketBatch:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.capture.reader import select
+from nvgre_inspect.model.batch import PacketBatch, packed
 
 Ints = npt.NDArray[np.int64]
 
@@ -74,15 +76,5 @@ def _pieces(count: int) -> Iterator[tuple[int, int]]:
 
 def _compact(batch: PacketBatch, start: int, end: int) -> PacketBatch:
     """A copy of some packets in a buffer of their own."""
-    frames = [batch.frame(i) for i in range(start, end)]
-    caplen = batch.caplen[start:end]
-    return PacketBatch(
-        np.frombuffer(b"".join(frames) or b"\0", dtype=np.uint8),
-        np.cumsum(caplen) - caplen,
-        caplen,
-        batch.wirelen[start:end],
-        batch.ts_ns[start:end],
-        batch.linktype[start:end],
-        batch.interface[start:end],
-        batch.position[start:end],
-    )
+    buffer, offset, _ = packed([batch.frame(i) for i in range(start, end)])
+    return replace(select(batch, slice(start, end)), buffer=buffer, offset=offset)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.batch import batch_of
 from nvgre_inspect.model.selected import Selected
 from nvgre_inspect.session import Session, UsageError
 from nvgre_inspect.wireshark.bounded import FIRST_PACKETS, LATEST_PACKETS
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def cut_for(session: Session, number: int, path: Path, snapshot: Snapshot | None) -> Cut:
     """Write the conversation of the packet of that number, up to it, to `path`. Raises as `Session.frame`."""
     frame = _frame(session, number, snapshot)
-    batch = _batch(frame)
+    batch = batch_of([frame], [0])
     records = session.decoder().decode(batch)
     conversation: np.void | None = records[0]
     if bool(records["frag_a_ip"][0] >= 0) and bool(records["frag_a_layers"][0] == 0):
@@ -95,18 +95,3 @@ class _Source(NamedTuple):
 
 def _all(session: Session) -> Generator[Selected, None, None]:
     yield from session.frames()
-
-
-def _batch(frame: Frame) -> PacketBatch:
-    """A frame as a batch of one."""
-    length = np.array([len(frame.data)], dtype=np.int64)
-    return PacketBatch(
-        np.frombuffer(frame.data or b"\0", dtype=np.uint8),
-        np.zeros(1, dtype=np.int64),
-        length,
-        np.array([frame.wirelen], dtype=np.int64),
-        np.array([frame.ts_ns], dtype=np.int64),
-        np.array([frame.linktype], dtype=np.uint16),
-        np.array([frame.interface], dtype=np.int32),
-        np.zeros(1, dtype=np.int64),
-    )

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from nvgre_inspect.capture.limits import MAX_INTERFACES, CaptureError
-from nvgre_inspect.capture.live.growing import GrowingCapture, nothing
+from nvgre_inspect.capture.live.growing import GrowingCapture
 from nvgre_inspect.capture.live.rotation import oldest_of, successor
 from nvgre_inspect.capture.stream import open_raw
-from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.batch import NO_FRAMES, PacketBatch
 from nvgre_inspect.model.source import InterfaceInfo
 
 _LOOK_SECONDS = 0.05
@@ -81,7 +81,7 @@ class Following:
                 break
             if self._file.growing.read == before and not self._went_on():
                 time.sleep(_LOOK_SECONDS)
-                yield nothing()
+                yield NO_FRAMES
         self._leave()
 
     def refresh(self) -> None:

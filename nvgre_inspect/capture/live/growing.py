@@ -147,18 +147,3 @@ class GrowingCapture:
 
 
 _DECOMPRESS = {"gzip": "gzip -dc", "zstd": "zstd -dc", "xz": "xz -dc", "LZ4": "lz4 -dc"}
-
-
-def nothing() -> PacketBatch:
-    """The batch of a moment in which nothing came."""
-    numbers = np.zeros(0, np.int64)
-    return PacketBatch(
-        np.zeros(1, np.uint8),
-        numbers,
-        numbers,
-        numbers,
-        numbers,
-        np.zeros(0, np.uint16),
-        np.zeros(0, np.int32),
-        numbers,
-    )

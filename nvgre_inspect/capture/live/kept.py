@@ -33,7 +33,7 @@ from nvgre_inspect.capture.limits import GIB, CaptureError, Limits
 from nvgre_inspect.capture.stream import spool_folder
 from nvgre_inspect.capture.walked import BATCH_FRAMES, Scratch
 from nvgre_inspect.kernels import capture_format as cf
-from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.batch import PacketBatch, batch_of
 from nvgre_inspect.model.source import Frame
 
 _BLOCK = struct.Struct("<IIIIIII")
@@ -242,7 +242,7 @@ class KeptFrames:
 
     def read_batch(self, positions: npt.NDArray[np.int64]) -> PacketBatch:
         """The frames at these positions, as a batch of their own; as `read_frame`."""
-        return _batch_of([self.read_frame(position) for position in positions.tolist()], positions)
+        return batch_of([self.read_frame(position) for position in positions.tolist()], positions)
 
     def again(self, count: int, positions: npt.NDArray[np.int64]) -> Iterator[PacketBatch]:
         """Of the frames at the first `count` of these positions (rising) those that are still kept, batch by batch.
@@ -285,7 +285,7 @@ class KeptFrames:
 
     def _one_by_one(self, positions: npt.NDArray[np.int64]) -> PacketBatch:
         found = [(position, frame) for position in positions.tolist() if (frame := self._read(position)) is not None]
-        return _batch_of([frame for _, frame in found], np.array([position for position, _ in found], np.int64))
+        return batch_of([frame for _, frame in found], [position for position, _ in found])
 
     def _together(self, positions: npt.NDArray[np.int64]) -> PacketBatch | None:
         """The first of these frames, read in one piece; None where that does not get anywhere."""
@@ -354,20 +354,6 @@ def _walked(chunk: npt.NDArray[np.uint8], start: int, positions: npt.NDArray[np.
         (kind & 0xFFFF).astype(np.uint16),
         (kind >> 16).astype(np.int32),
         position[rows],
-    )
-
-
-def _batch_of(frames: list[Frame], positions: npt.NDArray[np.int64]) -> PacketBatch:
-    caplen = np.array([len(frame.data) for frame in frames], np.int64)
-    return PacketBatch(
-        np.frombuffer(b"".join(frame.data for frame in frames) or b"\0", np.uint8),
-        np.cumsum(caplen) - caplen,
-        caplen,
-        np.array([frame.wirelen for frame in frames], np.int64),
-        np.array([frame.ts_ns for frame in frames], np.int64),
-        np.array([frame.linktype for frame in frames], np.uint16),
-        np.array([frame.interface for frame in frames], np.int32),
-        positions,
     )
 
 

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nvgre_inspect.capture.limits import MIB
-from nvgre_inspect.capture.live.growing import GrowingCapture, nothing
+from nvgre_inspect.capture.live.growing import GrowingCapture
 from nvgre_inspect.capture.stream import open_raw
-from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.batch import NO_FRAMES, PacketBatch
 from nvgre_inspect.model.source import InterfaceInfo
 
 #: How long nothing may come before that is said.
@@ -64,7 +64,7 @@ class Pipe:
             if last or self._growing.damage:
                 break
             if not count and not self._ended:
-                yield nothing()
+                yield NO_FRAMES
         if self._ended:
             self._growing.end()
         self._conclude()

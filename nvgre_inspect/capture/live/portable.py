@@ -18,7 +18,7 @@ from nvgre_inspect.capture.live import bpf
 from nvgre_inspect.capture.live.options import LiveOptions, checked_interfaces
 from nvgre_inspect.capture.live.privileges import missing_rights
 from nvgre_inspect.capture.live.ready_made import chosen
-from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.batch import PacketBatch, packed
 from nvgre_inspect.model.source import InterfaceInfo
 from nvgre_inspect.model.spelling import nearest
 
@@ -120,13 +120,13 @@ class PortableSource:
         return self._batch(taken)
 
     def _batch(self, taken: list[tuple[int, int, int, bytes]]) -> PacketBatch:
-        caplen = np.array([len(data) for *_, data in taken], np.int64)
+        buffer, offset, caplen = packed([data for *_, data in taken])
         interface = np.array([number for _, number, _, _ in taken], np.int32)
         first = self._frames
         self._frames += len(taken)
         return PacketBatch(
-            buffer=np.frombuffer(b"".join(data for *_, data in taken) or b"\0", np.uint8),
-            offset=np.cumsum(caplen) - caplen,
+            buffer=buffer,
+            offset=offset,
             caplen=caplen,
             wirelen=np.maximum(np.array([length for _, _, length, _ in taken], np.int64), caplen),
             ts_ns=np.array([ts_ns for ts_ns, *_ in taken], np.int64),
