@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nvgre_inspect.traffic.sending import SendError
 
     step = _step(arguments)
-    where = None if arguments.as_is else _ways(arguments)
+    where = _ways(arguments)
     if arguments.send_on is None and arguments.output is None and not arguments.dry_run:
         _fail(arguments, "where to? -i INTERFACE sends, -o FILE writes a capture, --dry-run only counts")
     if arguments.loop == 0 and arguments.output is not None:
@@ -314,8 +314,13 @@ def _step(arguments: argparse.Namespace) -> Shift:
     return step
 
 
-def _ways(arguments: argparse.Namespace) -> encap.Ways:
+def _ways(arguments: argparse.Namespace) -> encap.Ways | None:
+    """Through which tunnels; None: as they are."""
     given = (arguments.policy, arguments.vsid, arguments.pa_src, arguments.pa_dst)
+    if arguments.as_is:
+        if any(value is not None for value in (*given, arguments.encap)) or arguments.by_policy:
+            _fail(arguments, "--as-is sends frames as they are: what says through which tunnels has no part in it")
+        return None
     if given == (None, None, None, None):
         _fail(
             arguments,

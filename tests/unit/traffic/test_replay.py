@@ -255,6 +255,8 @@ def test_a_dry_run_writes_nothing(run, tmp_path):
         (("--as-is", "--dry-run", "--pps", "0"), "'0' is not a number above 0"),
         (("--as-is", "--dry-run", "--pps", "1", "--topspeed"), "not allowed with"),
         (("--as-is", "-i", "a", "-o", "b"), "not allowed with"),
+        (("--as-is", "--dry-run", "--policy", "p.toml"), "--as-is sends frames as they are"),
+        (("--as-is", "--dry-run", "--by-policy"), "--as-is sends frames as they are"),
         (("--dry-run", "--pa-src", "192.0.2.1"), "where to? --policy POLICY"),
     ],
 )
