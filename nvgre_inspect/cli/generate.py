@@ -120,9 +120,11 @@ def _stamp(arguments: argparse.Namespace) -> int:
         write(Output(arguments.output, force=arguments.force), profile)
     if not arguments.quiet:
         seconds = time.monotonic() - begun
+        # Each flow has a packet before any has its second, and so have the tenants a flow.
+        flows = min(profile.flows, profile.packets)
         analysis.say(
-            f"{counted(profile.packets, 'packet')} of {counted(profile.flows, 'flow')} in "
-            f"{counted(profile.vsids, 'tenant')}, in {duration(seconds)}"
+            f"{counted(profile.packets, 'packet')} of {counted(flows, 'flow')} in "
+            f"{counted(min(profile.vsids, flows), 'tenant')}, in {duration(seconds)}"
         )
     return DONE
 

@@ -213,11 +213,19 @@ def test_nothing_is_left_when_it_is_interrupted(path, tmp_path, monkeypatch, mor
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [path]
 
 
-def test_a_profile_is_stamped(tmp_path, capsys):
-    assert command("--bench-profile", "1000,10,2", "-o", tmp_path / "out.pcap") == 0
-    assert capsys.readouterr().err.startswith("1,000 packets of 10 flows in 2 tenants, in ")
+@pytest.mark.parametrize(
+    ("profile", "said", "counts"),
+    [
+        ("1000,10,2", "1,000 packets of 10 flows in 2 tenants, in ", (1000, 10, 2)),
+        ("9", "9 packets of 9 flows in 9 tenants, in ", (9, 9, 9)),
+    ],
+)
+def test_a_profile_is_stamped(tmp_path, capsys, profile, said, counts):
+    assert command("--bench-profile", profile, "-o", tmp_path / "out.pcap") == 0
+    assert capsys.readouterr().err.startswith(said)
     with open_session([tmp_path / "out.pcap"]) as session:
-        assert int(session.read().captures["packets"].sum()) == 1000
+        read = session.read()
+        assert (int(read.captures["packets"].sum()), len(read.flows), len(read.tenants)) == counts
 
 
 def test_progress_is_drawn_on_a_terminal_and_taken_away(path, tmp_path, monkeypatch, capsys):
