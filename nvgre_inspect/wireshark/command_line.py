@@ -67,12 +67,17 @@ _ONE_CONVERSATION = (
 
 
 _RENUMBERED = "tshark counts packets of its own input, not of the capture"
+_NO_ROWS = "-Y is left out: tshark does not choose among the rows that it counted"
+_NO_FILTERS = "the filters are left out: {} has none"
 
 
 def command_line(view: View) -> CommandLine:
     """The line for that view. FilterError for filters that are none."""
     if view.name == "captures":
-        return CommandLine(shlex.join(["capinfos", *view.files]))
+        filters = (view.read_filter, view.row_filter, view.tshark_filter)
+        return CommandLine(
+            shlex.join(["capinfos", *view.files]), (_NO_FILTERS.format("capinfos"),) if any(filters) else ()
+        )
     if view.name == "dissect":
         return CommandLine(_of_capture(view, f"frame.number == {view.packet}", ["-V", "-x"]))
     if view.name == "follow":
@@ -88,7 +93,8 @@ def command_line(view: View) -> CommandLine:
         return CommandLine(
             _of_tenants(view, view.row_filter, _shown(view)), (f"by way of decap, since {reason}: {_RENUMBERED}",)
         )
-    return CommandLine(_of_capture(view, chosen, _shown(view)))
+    notes = (_NO_ROWS,) if view.row_filter and view.name != "packets" else ()
+    return CommandLine(_of_capture(view, chosen, _shown(view)), notes)
 
 
 def _shown(view: View) -> list[str]:

@@ -124,6 +124,18 @@ def test_other_views(view: View, text: str) -> None:
     assert command_line(view).text == text
 
 
+@pytest.mark.parametrize("name", ["tunnels", "timeline", "tenants", "placements"])
+def test_rows_that_tshark_does_not_choose_among(name: str) -> None:
+    (note,) = command_line(View(name, ["a.pcap"], row_filter="packets > 5")).notes
+    assert note.startswith("-Y is left out")
+    assert command_line(View(name, ["a.pcap"], read_filter="tcp")).notes == ()
+
+
+def test_files_are_not_filtered() -> None:
+    (note,) = command_line(View("captures", ["a.pcap"], read_filter="tcp")).notes
+    assert note == "the filters are left out: capinfos has none"
+
+
 def test_nothing_in_a_name_or_filter_is_for_the_shell() -> None:
     evil = "$(rm -rf /); `x` 'y'"
     assert evil in words(View("packets", [evil], tshark_filter=evil))
