@@ -29,7 +29,7 @@ from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.model.options import GRE_KEYS, DecodeOptions, Inner
 from nvgre_inspect.model.selected import Selected
-from nvgre_inspect.model.snapshot import Snapshot
+from nvgre_inspect.model.snapshot import Snapshot, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nvgre_inspect.flows.filter import Filter
     from nvgre_inspect.flows.packet_pages import PacketPages
     from nvgre_inspect.flows.rates import History
+    from nvgre_inspect.model.rows import Rows
     from nvgre_inspect.model.source import Frame, InterfaceInfo
     from nvgre_inspect.model.state import State
     from nvgre_inspect.wireshark.select import Pick
@@ -114,8 +115,12 @@ def open_session(
     *,
     options: SessionOptions | None = None,
     progress: Report | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Session:
     """Open captures ("-": standard input); several are merged by time. Nothing is decoded yet.
+
+    `meanwhile` is called in a thread of its own while a large input is read, to import what its caller will need then;
+    None: what DataFrames need.
 
     Raises CaptureError for what is not a capture or cannot be opened, FilterError and UsageError for options that
     cannot be used. With `tshark_filter` opening and reading raise CaptureError where tshark is missing or fails. Damage
@@ -132,10 +137,10 @@ def open_session(
         keep = options.spool or options.tshark_filter is not None
         return Captures(paths, count=options.count, keep=keep, note=options.chooses)
 
-    return Session(captures, options, progress)
+    return Session(captures, options, progress, meanwhile=meanwhile)
 
 
-class Session:
+class Session(Tables):
     """Open captures and what is known of them. A context manager; see `open_session`."""
 
     def __init__(
@@ -144,9 +149,11 @@ class Session:
         options: SessionOptions,
         progress: Report | None = None,
         on_evict: Callable[[Snapshot], None] | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> None:
         """`source` opens the input, once everything else that was asked for was found to make sense. `on_evict` is
-        given the flows that leave, in the thread that reads (`SessionOptions.max_flows`).
+        given the flows that leave, in the thread that reads (`SessionOptions.max_flows`); `meanwhile` as in
+        `open_session`.
         """
         self.options = options
         self._progress = progress
@@ -169,7 +176,7 @@ class Session:
             on_compile=lambda: self._report("compiling"),
             # Compressed files hold more than that, and files of which only the first frames are wanted less.
             expected_bytes=None if options.count is not None else self._captures.total_bytes,
-            meanwhile=_prepare_tables,
+            meanwhile=meanwhile or prepare_frames,
         )
         self._snapshot: Snapshot | None = None
 
@@ -323,46 +330,6 @@ class Session:
         self.read()
         return self.snapshot().table(name)
 
-    @property
-    def captures(self) -> pd.DataFrame:
-        """One row per file and interface."""
-        return self.table("captures")
-
-    @property
-    def flows(self) -> pd.DataFrame:
-        """One row per conversation of the innermost packets."""
-        return self.table("flows")
-
-    @property
-    def tenants(self) -> pd.DataFrame:
-        """One row per (encap, vsid)."""
-        return self.table("tenants")
-
-    @property
-    def tunnels(self) -> pd.DataFrame:
-        """One row per (encap, PA pair)."""
-        return self.table("tunnels")
-
-    @property
-    def endpoints(self) -> pd.DataFrame:
-        """One row per tenant address, with the PAs behind which it was seen."""
-        return self.table("endpoints")
-
-    @property
-    def placements(self) -> pd.DataFrame:
-        """Which tunnel, direction and FlowID carried which flow."""
-        return self.table("placements")
-
-    @property
-    def timeline(self) -> pd.DataFrame:
-        """Traffic over time per tenant and tunnel."""
-        return self.table("timeline")
-
-    @property
-    def findings(self) -> pd.DataFrame:
-        """What is odd: one row per anomaly code and tunnel."""
-        return self.table("findings")
-
     # --- packets -----------------------------------------------------------------------------------------------------
 
     def packets(self, filter: str | None = None) -> Iterator[pd.DataFrame]:  # noqa: A002 (the option's name)
@@ -370,9 +337,13 @@ class Session:
 
         Reads the input a second time, since a packet's flow is known only when all was counted.
         """
+        return (rows.frame() for rows in self.packet_rows(filter))
+
+    def packet_rows(self, filter: str | None = None) -> Iterator[Rows]:  # noqa: A002
+        """As `packets`, as arrays."""
         chosen = _compiled(filter, "packets")
         self.read()
-        return self.pages().tables(chosen)
+        return self.pages().read_through(chosen)
 
     def frames(
         self,
@@ -569,8 +540,10 @@ def _listed(interfaces: Sequence[InterfaceInfo]) -> str:
     return ", ".join(named) + (", …" if len(interfaces) > _LISTED else "")
 
 
-def _prepare_tables() -> None:
-    """Load what the tables need (0.3 s, most of it pandas) while the input is read."""
+def prepare_frames() -> None:
+    """Import what DataFrames of the tables need, which takes 0.3 s, most of it pandas."""
+    import pandas as pd  # noqa: F401
+
     import nvgre_inspect.flows.tables  # noqa: F401
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,11 +31,18 @@ def configuration(arguments: argparse.Namespace) -> config.Config:
 
 
 @contextmanager
-def analysed(arguments: argparse.Namespace, settings: config.Config, *, again: bool = False) -> Iterator[Session]:
+def analysed(
+    arguments: argparse.Namespace,
+    settings: config.Config,
+    *,
+    again: bool = False,
+    meanwhile: Callable[[], None] | None = None,
+) -> Iterator[Session]:
     """The session that the arguments ask for, read to its end; `again`: packets of a pipe are kept, to be read
-    once more. Errors of the layers below are CommandErrors, also those that come up while the session is used.
+    once more; `meanwhile` as in `open_session`. Errors of the layers below are CommandErrors, also those that come up
+    while the session is used.
     """
-    with opened(arguments, settings, again=again) as (session, progress):
+    with opened(arguments, settings, again=again, meanwhile=meanwhile) as (session, progress):
         try:
             session.read()
         finally:
@@ -46,7 +53,11 @@ def analysed(arguments: argparse.Namespace, settings: config.Config, *, again: b
 
 @contextmanager
 def opened(
-    arguments: argparse.Namespace, settings: config.Config, *, again: bool = False
+    arguments: argparse.Namespace,
+    settings: config.Config,
+    *,
+    again: bool = False,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Session, ProgressLine | None]]:
     """As `analysed`, but nothing is read yet."""
     from nvgre_inspect.session import open_session
@@ -54,7 +65,10 @@ def opened(
     check_files(arguments)
     asked = session_options(arguments, settings, spool=again)
     progress = ProgressLine() if terminal.is_terminal(sys.stderr) and not arguments.quiet else None
-    with explained(), open_session(arguments.files, options=asked, progress=progress) as session:
+    with (
+        explained(),
+        open_session(arguments.files, options=asked, progress=progress, meanwhile=meanwhile) as session,
+    ):
         yield session, progress
 
 

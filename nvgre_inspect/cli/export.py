@@ -33,12 +33,18 @@ def _folder(text: str) -> str:
     return nonempty(text)
 
 
+def _prepare() -> None:
+    """Import what writing takes, while the input is read."""
+    import nvgre_inspect.flows.tables
+    import nvgre_inspect.reports.export  # noqa: F401
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Read, write the reports, and say where they are."""
-    from nvgre_inspect.reports.export import export
-
     settings = analysis.configuration(arguments)
-    with analysis.analysed(arguments, settings) as session:
+    with analysis.analysed(arguments, settings, meanwhile=_prepare) as session:
+        from nvgre_inspect.reports.export import export
+
         written = export(session.snapshot(), Path(arguments.output), force=arguments.force, inputs=arguments.files)
         if not arguments.quiet:
             analysis.say(f"{len(written)} files in {arguments.output}")

@@ -110,13 +110,10 @@ class Headless:
         stream = sys.stdout.buffer
         sys.stdout.flush()
         if self._arguments.format == "csv":
-            from nvgre_inspect.reports import csv
+            from nvgre_inspect.reports.csv import write_csv
 
-            if not self._header_written:
-                stream.write(csv.header(self._table.columns))
-                self._header_written = True
-            if len(rows):
-                stream.write(csv.lines(rows, self._table.columns))
+            write_csv([rows], self._table, stream, header=not self._header_written)
+            self._header_written = True
         elif self._arguments.format == "jsonl":
             from nvgre_inspect.reports.json import write_jsonl
 

@@ -20,7 +20,6 @@ from nvgre_inspect.cli.arguments import (
 )
 from nvgre_inspect.cli.errors import DAMAGED, DONE, USAGE, CommandError
 from nvgre_inspect.config import THEME_CHOICES
-from nvgre_inspect.model.columns import FLOWS
 
 if TYPE_CHECKING:
     from nvgre_inspect.capture.live.captures import LiveCaptures
@@ -241,13 +240,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def logged(log: FlowLog | None) -> Callable[[Snapshot], None] | None:
     """What is done with flows that leave."""
-    return None if log is None else lambda leaving: log.write(leaving.flows)
+    return None if log is None else lambda leaving: log.write(leaving.rows("flows"))
 
 
 def log_rest(log: FlowLog | None, session: Session) -> None:
     """The flows that never left."""
     if log is not None and session.is_counted:
-        log.write(session.snapshot().flows[FLOWS.names])
+        log.write(session.snapshot().rows("flows"))
 
 
 def _show(

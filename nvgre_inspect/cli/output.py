@@ -1,7 +1,7 @@
 """Where a table goes and in which format: text for people, or CSV, JSON, JSON lines, Parquet; stdout or a file.
 
-That is decided, and refused, before anything is read. What writes is imported after reading: pandas takes 0.3 s, which
-the session spends on it while kernels work.
+That is decided, and refused, before anything is read. What writes is imported while the input is read (`prepare`), and
+pandas only for text and Parquet.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from nvgre_inspect.config import Config
     from nvgre_inspect.model.columns import Table
+    from nvgre_inspect.model.rows import Rows
     from nvgre_inspect.reports.output import Writable
 
 #: Suffixes that promise what text for people is not; others are no promise.
@@ -33,6 +34,8 @@ OTHER_FORMATS = {
     *("arrow", "db", "feather", "html", "ods", "pcap", "pcapng", "sqlite", "tsv", "xls", "xlsx", "xml", "yaml", "yml"),
     *("bz2", "gz", "lz4", "xz", "zip", "zst"),
 }
+#: Formats for which no DataFrame is made.
+WITHOUT_PANDAS = ("csv", "json", "jsonl")
 #: Rows that become text at a time; the first of them decide the layout.
 TEXT_ROWS = 5_000
 
@@ -106,6 +109,16 @@ class Output:
             settings=settings,
         )
 
+    def prepare(self) -> None:
+        """Import what writing takes, while something else is waited for. CSV and JSON do without pandas."""
+        if self.format in WITHOUT_PANDAS:
+            import nvgre_inspect.flows.tables
+            import nvgre_inspect.reports.formats  # noqa: F401
+        else:
+            from nvgre_inspect.session import prepare_frames
+
+            prepare_frames()
+
     @contextmanager
     def opened(self) -> Iterator[Writable]:
         """The stream to write to: a file appears as a whole at the end, or not at all if the body raises."""
@@ -115,7 +128,7 @@ class Output:
         with explained(), replacing(self.path, force=self.force, inputs=self.inputs) as stream:
             yield stream
 
-    def write(self, frames: Iterable[pd.DataFrame], stream: Writable) -> int:
+    def write(self, frames: Iterable[pd.DataFrame | Rows], stream: Writable) -> int:
         """Write all rows; return how many."""
         if self.format is None:
             return self._write_text(frames, stream)
@@ -125,9 +138,10 @@ class Output:
             stream = _Escaping(stream)
         return WRITERS[self.format](frames, self.table, stream, self.fields)
 
-    def _write_text(self, frames: Iterable[pd.DataFrame], stream: Writable) -> int:
+    def _write_text(self, frames: Iterable[pd.DataFrame | Rows], stream: Writable) -> int:
         from nvgre_inspect.cli.layout import Layout
         from nvgre_inspect.cli.present import Presenter
+        from nvgre_inspect.model.rows import Rows
 
         to_stdout = self.path == "-"
         paint = Paint.choose(self.color, sys.stdout) if to_stdout else Paint(enabled=self.color == "always")
@@ -136,7 +150,8 @@ class Output:
         present = Presenter(self.table, self.settings.names, self.time, self.fields, important=self.important)
         layout: Layout | None = None
         rows = 0
-        for frame in frames:
+        for one in frames:
+            frame = one.frame() if isinstance(one, Rows) else one
             for start in range(0, len(frame), TEXT_ROWS):
                 columns = present(frame.iloc[start : start + TEXT_ROWS])
                 lines: list[str] = []

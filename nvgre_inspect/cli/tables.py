@@ -15,6 +15,7 @@ from nvgre_inspect.model.columns import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nvgre_inspect.model.rows import Rows
     from nvgre_inspect.session import Session
 
 #: Command, which is the table's name -> its line in `--help`, in the order of `--help`.
@@ -72,20 +73,27 @@ def run(arguments: argparse.Namespace) -> int:
         with analysis.explained():
             return asking.print_tshark(arguments, settings)
     packets = table.name == "packets"
-    with output.opened() as stream, analysis.analysed(arguments, settings, again=packets) as session:
+    with (
+        output.opened() as stream,
+        analysis.analysed(arguments, settings, again=packets, meanwhile=output.prepare) as session,
+    ):
+        chunks: Iterator[pd.DataFrame | Rows]
         if packets:
-            chunks: Iterator[pd.DataFrame] = session.packets(arguments.row_filter)
+            chunks = session.packet_rows(arguments.row_filter)
             if keys:
                 from nvgre_inspect.flows.frame import concat
 
-                chunks = iter([ordered(concat(table, chunks), table, keys)])
+                frames = (rows.frame() for rows in chunks)
+                chunks = iter([ordered(concat(table, frames), table, keys)])
             total = session.snapshot().state.frames
         else:
-            rows = session.snapshot().table(table.name)
+            rows = session.snapshot().rows(table.name)
             total = len(rows)
-            if rows_filter is not None:
-                rows = rows[rows_filter.mask(rows)]
-            chunks = iter([ordered(rows, table, keys)])
+            chunks = iter([rows])
+            if rows_filter is not None or keys:
+                frame = rows.frame()
+                frame = frame if rows_filter is None else frame[rows_filter.mask(frame)]
+                chunks = iter([ordered(frame, table, keys)])
         written = output.write(chunks, stream)
         if written == 0 and not arguments.quiet:
             analysis.say(_nothing(session, table.name, total))

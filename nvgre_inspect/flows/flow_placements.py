@@ -22,7 +22,7 @@ def flow_placements(snapshot: Snapshot, flow: int) -> pd.DataFrame:
     few = replace(
         state, placements=state.placements[state.placements["flow"] == row] if row >= 0 else state.placements[:0]
     )
-    rows = placements_table(few)
+    rows = placements_table(few).frame()
     packets = rows["packets"].to_numpy(np.float64)
     totals = rows["packets"].groupby(rows["direction"].astype(str)).transform("sum").to_numpy(np.float64)
     rows = rows.assign(share=np.divide(100 * packets, totals, out=np.zeros(len(rows)), where=totals > 0))

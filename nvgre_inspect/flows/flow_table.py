@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from dissectors import offsets
 from nvgre_inspect.flows import labels
@@ -15,7 +14,9 @@ from nvgre_inspect.flows.frame import build, distinct_per, side
 from nvgre_inspect.flows.halves import reverse_flows
 from nvgre_inspect.flows.placed import busiest
 from nvgre_inspect.kernels.codes import STATE_NAMES
+from nvgre_inspect.model import arrow
 from nvgre_inspect.model.columns import FLOWS
+from nvgre_inspect.model.rows import Rows, Texts
 from nvgre_inspect.model.state import State
 
 #: Counters of State.flows that become a column per direction as they are.
@@ -36,7 +37,7 @@ _COUNTERS = (
 _UNKNOWN_FOR_HALVES = ("lost_segments", "acked_unseen")
 
 
-def flow_table(state: State, kinds: Mapping[int, str], idle_timeout_ns: int) -> pd.DataFrame:
+def flow_table(state: State, kinds: Mapping[int, str], idle_timeout_ns: int) -> Rows:
     """One row per flow, in order of appearance, with the columns of `model.columns.FLOWS`.
 
     `kinds` names the layer kinds (dissectors.encaps and users'); `idle_timeout_ns` is what accounting used (0: never).
@@ -50,12 +51,12 @@ def flow_table(state: State, kinds: Mapping[int, str], idle_timeout_ns: int) -> 
 
     columns: dict[str, Any] = {
         "flow": state.flow_numbers,
-        "encap": labels.category_of(flows["encap"], lambda kind: labels.encap_name(kind, kinds)),
+        "encap": labels.column_of(flows["encap"], lambda kind: labels.encap_name(kind, kinds)),
         "vsid": flows["vsid"],
         "stack": stack_column(state.stacks, flows["full_stack"], kinds),
         "vlan": vlan_column(flows["n_vlan"], flows["vlan"]),
         "protocol": labels.protocol_names(flows["family"], flows["protocol"], flows["ethertype"]),
-        "state": labels.category(flows["state"], STATE_NAMES),
+        "state": labels.column(flows["state"], STATE_NAMES),
         "first_seen": flows["first_ns"],
         "last_seen": flows["last_ns"],
         # The difference is taken in int64; only the result, which is small, becomes a float.
@@ -79,12 +80,12 @@ def flow_table(state: State, kinds: Mapping[int, str], idle_timeout_ns: int) -> 
 
 def _endpoints(flows: npt.NDArray[Any], initiator: npt.NDArray[Any]) -> dict[str, Any]:
     """Addresses, ports and MACs, from the initiator's point of view."""
-    lower, higher = labels.ip_categories(flows["family"], [flows["addr_a"], flows["addr_b"]])
+    lower, higher = labels.ip_columns(flows["family"], [flows["addr_a"], flows["addr_b"]])
     swapped = initiator == 1
     ports = flows["port"]
     # ICMP: (echo identifier, -1) as it stands, whoever asks.
     port_swapped = swapped & ~is_icmp(flows["family"], flows["protocol"])
-    src_mac, dst_mac = labels.mac_categories(
+    src_mac, dst_mac = labels.mac_columns(
         np.where(swapped, flows["mac"][:, 1], flows["mac"][:, 0]),
         np.where(swapped, flows["mac"][:, 0], flows["mac"][:, 1]),
     )
@@ -98,9 +99,9 @@ def _endpoints(flows: npt.NDArray[Any], initiator: npt.NDArray[Any]) -> dict[str
     }
 
 
-def _choose(condition: npt.NDArray[np.bool_], yes: pd.Categorical[Any], no: pd.Categorical[Any]) -> pd.Categorical[Any]:
-    """np.where for Categoricals that share their categories."""
-    return pd.Categorical.from_codes(np.where(condition, yes.codes, no.codes), dtype=yes.dtype)
+def _choose(condition: npt.NDArray[np.bool_], yes: Texts, no: Texts) -> Texts:
+    """np.where for columns that share their values."""
+    return Texts(np.where(condition, yes.codes, no.codes), yes.values)
 
 
 def is_icmp(family: npt.NDArray[Any], protocol: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -111,27 +112,25 @@ def is_icmp(family: npt.NDArray[Any], protocol: npt.NDArray[Any]) -> npt.NDArray
     return result
 
 
-def stack_column(
-    stacks: npt.NDArray[np.void], index: npt.NDArray[Any], kinds: Mapping[int, str]
-) -> pd.Categorical[Any]:
+def stack_column(stacks: npt.NDArray[np.void], index: npt.NDArray[Any], kinds: Mapping[int, str]) -> Texts:
     """Text of interned stacks (model.state.STACK); `index` [rows] into them."""
-    codes, used = pd.factorize(np.ascontiguousarray(index))
+    codes, used = arrow.numbered(index)
     rows = stacks[used]
-    return labels.category(codes, labels.stack_texts(rows["n"], rows["kind"], rows["id"], kinds))
+    return labels.column(codes, labels.stack_texts(rows["n"], rows["kind"], rows["id"], kinds))
 
 
-def vlan_column(count: npt.NDArray[Any], vlan: npt.NDArray[Any]) -> pd.Categorical[Any]:
+def vlan_column(count: npt.NDArray[Any], vlan: npt.NDArray[Any]) -> Texts:
     """Text of VLAN tags: `count` [rows], `vlan` [rows, 2]."""
     codes, first = labels.combine([count, vlan[:, 0], vlan[:, 1]])
-    return labels.category(codes, [labels.vlan_text(int(count[i]), int(vlan[i, 0]), int(vlan[i, 1])) for i in first])
+    return labels.column(codes, [labels.vlan_text(int(count[i]), int(vlan[i, 0]), int(vlan[i, 1])) for i in first])
 
 
-def address_columns(addresses: npt.NDArray[np.void], *indices: npt.NDArray[Any]) -> list[pd.Categorical[Any]]:
+def address_columns(addresses: npt.NDArray[np.void], *indices: npt.NDArray[Any]) -> list[Texts]:
     """Text of interned addresses (model.state.ADDRESS); each index [rows] into them, -1: null."""
-    (texts,) = labels.ip_categories(addresses["family"], [addresses["word"]])
+    (texts,) = labels.ip_columns(addresses["family"], [addresses["word"]])
     # One entry more, at the end: where index -1 points to.
     codes = np.append(texts.codes, -1).astype(np.int32)
-    return [pd.Categorical.from_codes(codes[index], dtype=texts.dtype) for index in indices]
+    return [Texts(codes[index], texts.values) for index in indices]
 
 
 def mask_tuples(low: npt.NDArray[Any], high: npt.NDArray[Any]) -> npt.NDArray[np.object_]:

@@ -1,20 +1,24 @@
-"""Small tools with which every table is put together: nullable integers, times, distinct counts, the frame itself."""
+"""Small tools with which every table is put together: nullable integers, times, distinct counts, the rows."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from nvgre_inspect.model.schema import Table, Type
+from nvgre_inspect.model import arrow
+from nvgre_inspect.model.rows import Nullable, Rows, Values
+from nvgre_inspect.model.schema import Column, Table, Type
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def build(table: Table, columns: Mapping[str, Any]) -> pd.DataFrame:
-    """The table with exactly its columns, in order and with the dtypes of the registry.
+def build(table: Table, columns: Mapping[str, Any]) -> Rows:
+    """The table with exactly its columns, held as `model.rows` says.
 
     `columns` gives every column by name. Integer columns may come as arrays (of any integer dtype, -1 standing for
     null where the column is nullable) or as (values, mask of nulls); times as int64 nanoseconds or (nanoseconds,
@@ -23,39 +27,29 @@ def build(table: Table, columns: Mapping[str, Any]) -> pd.DataFrame:
     extra = set(columns) - set(table.names)
     if extra:
         raise ValueError(f"{table.name} has no column {', '.join(sorted(extra))}")
-    data: dict[str, Any] = {}
-    for column in table:
-        value = columns[column.name]
-        if column.type is Type.INTEGER:
-            data[column.name] = _integers(value, column.dtype, column.nullable)
-        elif column.type is Type.TIME:
-            data[column.name] = _times(value)
-        else:
-            data[column.name] = value
-    return pd.DataFrame(data, columns=table.names, copy=False)
+    return Rows(table, {column.name: _held(column, columns[column.name]) for column in table})
 
 
-def _integers(value: Any, dtype: str, nullable: bool) -> Any:
-    if not nullable:
-        return np.ascontiguousarray(value, dtype=dtype)
-    values, mask = value if isinstance(value, tuple) else (value, value == -1)
-    return pd.arrays.IntegerArray(np.array(values, dtype=dtype.lower()), np.array(mask, dtype=bool))
-
-
-def _times(value: Any) -> pd.DatetimeIndex:
-    values, mask = value if isinstance(value, tuple) else (value, None)
-    stamps = np.array(values, dtype=np.int64).view("M8[ns]")
-    if mask is not None:
-        stamps[mask] = np.datetime64("NaT")
-    return pd.DatetimeIndex(stamps).tz_localize("UTC")
+def _held(column: Column, value: Any) -> Values:
+    if column.type is Type.TIME:
+        values, null = value if isinstance(value, tuple) else (value, np.zeros(len(value), bool))
+        return Nullable(np.array(values, np.int64), np.array(null, bool))
+    if column.type is not Type.INTEGER:
+        held: Values = value
+        return held
+    width = np.int32 if column.compact else np.int64
+    if not column.nullable:
+        return np.ascontiguousarray(value, dtype=width)
+    values, null = value if isinstance(value, tuple) else (value, value == -1)
+    return Nullable(np.array(values, dtype=width), np.array(null, dtype=bool))
 
 
 def distinct_per(group: npt.NDArray[Any], value: npt.NDArray[Any], groups: int) -> npt.NDArray[np.int64]:
     """How many different values each group has: int64 [groups]. Rows with a group or value below 0 do not count."""
     keep = (group >= 0) & (value >= 0)
-    codes, uniques = pd.factorize(np.ascontiguousarray(value[keep]))
+    codes, uniques = arrow.numbered(value[keep])
     width = max(len(uniques), 1)
-    pairs = pd.unique(group[keep].astype(np.int64) * width + codes)
+    _, pairs = arrow.numbered(group[keep].astype(np.int64) * width + codes)
     return np.bincount(pairs // width, minlength=groups)
 
 
@@ -84,6 +78,8 @@ def concat(table: Table, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     pandas.concat would turn categories that differ into plain objects; here they stay categories, addresses in
     numeric order.
     """
+    import pandas as pd
+
     listed = [frame for frame in frames if len(frame)]
     if not listed:
         return pd.DataFrame({column.name: pd.Series([], dtype=column.dtype) for column in table})
@@ -100,6 +96,8 @@ def concat(table: Table, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _union(parts: list[pd.Series[Any]], kind: Type) -> pd.Categorical[Any]:
+    import pandas as pd
+
     union = pd.api.types.union_categoricals(parts)
     known = union.categories.tolist()
     ordered = sorted(known, key=_address_key) if kind is Type.IP else sorted(known)

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from nvgre_inspect.flows.labels import combine
 from nvgre_inspect.flows.placed import Busiest
+from nvgre_inspect.model import arrow
 from nvgre_inspect.model.state import State
 
 Int64s = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ def _candidates(state: State) -> Int64s:
     for field in (flows["addr_a"][:, 3], flows["addr_b"][:, 3], flows["port"][:, 0], flows["port"][:, 1]):
         rough = (rough ^ field[rows].astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         rough ^= rough >> np.uint64(29)
-    codes, uniques = pd.factorize(rough)
+    codes, uniques = arrow.numbered(rough)
     sender = packets[rows, 1] > 0
     seen = [np.bincount(codes[sender == side], minlength=len(uniques)) > 0 for side in (False, True)]
     return rows[(seen[0] & seen[1])[codes]]

@@ -1,6 +1,6 @@
 """From numbers in arrays to the text that tables show: each *different* value is formatted once.
 
-Columns of text come out as pandas Categoricals (int codes into a few texts): that is what makes a million rows take
+Columns of text come out as `model.rows.Texts` (int codes into a few texts): that is what makes a million rows take
 milliseconds and a few bytes each. Addresses are ordered by number, other texts by alphabet, so that sorting a column
 sorts as a person expects. -1 in `codes` is null.
 """
@@ -14,12 +14,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dissectors import encaps, offsets
 from dissectors.anomalies import NAMES as ANOMALY_NAMES
+from nvgre_inspect.model import arrow
+from nvgre_inspect.model.rows import Texts
 
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 Codes: TypeAlias = npt.NDArray[np.int64]
@@ -105,9 +106,8 @@ def combine(columns: Sequence[npt.NDArray[Any]]) -> tuple[Codes, Codes]:
     """
     codes = np.zeros(len(columns[0]), np.int64)
     for column in columns:
-        part, uniques = pd.factorize(np.ascontiguousarray(column))
-        codes, _ = pd.factorize(codes * len(uniques) + part)
-        codes = codes.astype(np.int64, copy=False)
+        part, uniques = arrow.numbered(column)
+        codes, _ = arrow.numbered(codes * len(uniques) + part)
     count = int(codes.max()) + 1 if len(codes) else 0
     first = np.empty(count, np.int64)
     # Assigned in reverse: where an index repeats NumPy keeps the last value, which is the first row.
@@ -115,17 +115,17 @@ def combine(columns: Sequence[npt.NDArray[Any]]) -> tuple[Codes, Codes]:
     return codes, first
 
 
-def category(codes: npt.NDArray[np.integer[Any]], texts: Sequence[str | None]) -> pd.Categorical[Any]:
-    """Categorical whose row i is `texts[codes[i]]`, null where the code is -1 or the text None.
+def column(codes: npt.NDArray[np.integer[Any]], texts: Sequence[str | None]) -> Texts:
+    """Row i is `texts[codes[i]]`, null where the code is -1 or the text None.
 
-    Several codes may have the same text; categories are those texts in alphabetical order.
+    Several codes may have the same text; the values are these texts in alphabetical order.
     """
     texts = [None if text is None else _valid(text) for text in texts]
     known = sorted({text for text in texts if text is not None})
     place = {text: i for i, text in enumerate(known)}
     # One entry more, at the end: where code -1 points to.
     table = np.array([-1 if text is None else place[text] for text in texts] + [-1], np.int32)
-    return pd.Categorical.from_codes(table[codes], categories=pd.Index(known, dtype="str"))
+    return Texts(table[codes], arrow.strings(known))
 
 
 def _valid(text: str) -> str:
@@ -133,15 +133,22 @@ def _valid(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def category_of(values: Ints, text: Callable[[int], str | None]) -> pd.Categorical[Any]:
-    """Categorical of `text(value)`, called once per different value."""
-    codes, uniques = pd.factorize(np.ascontiguousarray(values))
-    return category(codes, [text(value) for value in uniques.tolist()])
+def column_of(values: Ints, text: Callable[[int], str | None]) -> Texts:
+    """Row i is `text(values[i])`, called once per different value."""
+    codes, uniques = arrow.numbered(values)
+    return column(codes, [text(value) for value in uniques.tolist()])
+
+
+def column_of_texts(texts: Iterable[str]) -> Texts:
+    """These texts, of which some may be the same."""
+    seen: dict[str, int] = {}
+    codes = [seen.setdefault(text, len(seen)) for text in texts]
+    return column(np.array(codes, np.int64), list(seen))
 
 
 def tuples_of(values: npt.NDArray[Any], items: Callable[[Any], tuple[Any, ...]]) -> npt.NDArray[np.object_]:
     """Object array of `items(value)`, called once per different value; rows share the tuples."""
-    codes, uniques = pd.factorize(np.ascontiguousarray(values))
+    codes, uniques = arrow.numbered(values)
     return take_tuples(codes, [items(value) for value in uniques.tolist()])
 
 
@@ -161,14 +168,14 @@ def take_tuples(codes: npt.NDArray[np.integer[Any]], tuples: Iterable[tuple[Any,
 def _octets(values: npt.NDArray[np.uint64], count: int, texts: pa.Array, separator: str) -> pa.Array:
     """The lowest `count` bytes of each value, each as its text, joined by the separator."""
     parts = [
-        texts.take(pa.array((values >> np.uint64(8 * shift) & np.uint64(0xFF)).astype(np.int32)))
+        texts.take(arrow.numbers((values >> np.uint64(8 * shift) & np.uint64(0xFF)).astype(np.int32)))
         for shift in range(count - 1, -1, -1)
     ]
-    return pc.binary_join_element_wise(*parts, separator)
+    return pc.binary_join_element_wise(*parts, arrow.text(separator))
 
 
-_DECIMAL = pa.array([str(i) for i in range(256)])
-_HEXADECIMAL = pa.array([f"{i:02x}" for i in range(256)])
+_DECIMAL = arrow.strings([str(i) for i in range(256)])
+_HEXADECIMAL = arrow.strings([f"{i:02x}" for i in range(256)])
 
 
 def ip_texts(family: Ints, high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> pa.Array:
@@ -176,20 +183,20 @@ def ip_texts(family: Ints, high: npt.NDArray[np.uint64], low: npt.NDArray[np.uin
     texts = pa.nulls(len(family), pa.string())
     four = family == 4
     if four.any():
-        texts = pc.replace_with_mask(texts, pa.array(four), _octets(low[four], 4, _DECIMAL, "."))
+        texts = pc.replace_with_mask(texts, arrow.booleans(four), _octets(low[four], 4, _DECIMAL, "."))
     six = family == 6
     if six.any():
         pack, to_text = struct.Struct(">QQ").pack, socket.inet_ntop
         pairs = zip(high[six].tolist(), low[six].tolist(), strict=True)
-        listed = pa.array([to_text(socket.AF_INET6, pack(h, w)) for h, w in pairs])
-        texts = pc.replace_with_mask(texts, pa.array(six), listed)
+        listed = arrow.strings([to_text(socket.AF_INET6, pack(h, w)) for h, w in pairs])
+        texts = pc.replace_with_mask(texts, arrow.booleans(six), listed)
     return texts
 
 
-def ip_categories(family: Ints, words: Sequence[npt.NDArray[np.uint32]]) -> list[pd.Categorical[Any]]:
-    """Categoricals of addresses, one per array of `words` (shape [rows, 4], big-endian words), which share categories.
+def ip_columns(family: Ints, words: Sequence[npt.NDArray[np.uint32]]) -> list[Texts]:
+    """Addresses, one column per array of `words` (shape [rows, 4], big-endian words), which share their values.
 
-    `family` [rows] is 4, 6, or anything else for null. Categories are in numeric order, IPv4 first.
+    `family` [rows] is 4, 6, or anything else for null. Values are in numeric order, IPv4 first.
     """
     rows = len(family)
     families = np.tile(family, len(words))
@@ -203,37 +210,30 @@ def ip_categories(family: Ints, words: Sequence[npt.NDArray[np.uint32]]) -> list
     rank[order[known]] = np.arange(int(known.sum()), dtype=np.int32)
     texts = ip_texts(families[first[known]], high[first[known]], low[first[known]])
     ranked = rank[codes]
-    index = _index(texts)
-    return [pd.Categorical.from_codes(ranked[i * rows : (i + 1) * rows], categories=index) for i in range(len(words))]
+    return [Texts(ranked[i * rows : (i + 1) * rows], texts) for i in range(len(words))]
 
 
-def mac_categories(*macs: npt.NDArray[np.int64]) -> list[pd.Categorical[Any]]:
-    """Categoricals of 48-bit numbers (-1: null), which share categories in numeric order."""
-    codes, uniques = pd.factorize(np.concatenate(macs))
+def mac_columns(*macs: npt.NDArray[np.int64]) -> list[Texts]:
+    """Columns of 48-bit numbers (-1: null), which share their values in numeric order."""
+    codes, uniques = arrow.numbered(np.concatenate(macs))
     order = np.argsort(uniques)
     known = order[uniques[order] >= 0]
     rank = np.full(len(uniques), -1, np.int32)
     rank[known] = np.arange(len(known), dtype=np.int32)
-    index = _index(_octets(uniques[known].astype(np.uint64), 6, _HEXADECIMAL, ":"))
-    ranked = rank[codes]
+    texts = _octets(uniques[known].astype(np.uint64), 6, _HEXADECIMAL, ":")
     splits = np.cumsum([len(m) for m in macs])[:-1]
-    return [pd.Categorical.from_codes(part, categories=index) for part in np.split(ranked, splits)]
-
-
-def _index(texts: pa.Array) -> pd.Index[Any]:
-    index: pd.Index[Any] = pd.Index(texts.to_pandas())
-    return index
+    return [Texts(part, texts) for part in np.split(rank[codes], splits)]
 
 
 # --- what layers, paths and masks say -------------------------------------------------------------------------------
 
 
-def protocol_names(family: Ints, protocol: Ints, ethertype: Ints) -> pd.Categorical[Any]:
+def protocol_names(family: Ints, protocol: Ints, ethertype: Ints) -> Texts:
     """The `protocol` column: of IP packets by protocol number, of others by EtherType."""
     values = np.where(
         family != 0, protocol.astype(np.int64), np.where(ethertype < 0, -1, ethertype.astype(np.int64) | _ETHERTYPE)
     )
-    return category_of(values, _protocol_name)
+    return column_of(values, _protocol_name)
 
 
 def _protocol_name(value: int) -> str | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from dissectors import encaps
 from nvgre_inspect.flows.frame import distinct_per, sum_per
 from nvgre_inspect.flows.tenants import owners
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.model.state import State
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def placed_on(state: State, tunnel: int) -> npt.NDArray[np.void]:

@@ -1,7 +1,7 @@
 """PacketPages: rows of the table `packets` for the frames that somebody looks at, out of millions.
 
 Of a frame only its position in the capture and its flow are kept (12 bytes), so a row is made by reading the frame
-and decoding it again: `page` does so for the few frames of a screen, `tables` and `matching` for all of them.
+and decoding it again: `page` does so for the few frames of a screen, `read_through` and `matching` for all of them.
 Which frames belong to flows is answered without reading any (`numbers_of`).
 
 Limits: a frame's row is as it was counted; its flow's columns in filters are those of the Snapshot.
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from dissectors.registry import Registry
 from dissectors.stack import Stack, dissect
@@ -23,11 +22,14 @@ from nvgre_inspect.capture.reader import select
 from nvgre_inspect.flows.on_tunnel import carried_by
 from nvgre_inspect.flows.packets import packet_table
 from nvgre_inspect.model.batch import PacketBatch
+from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.selected import Selected
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.model.source import Frame, InterfaceInfo
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nvgre_inspect.flows.filter import Filter
 
 Numbers = npt.NDArray[np.int64]
@@ -160,7 +162,8 @@ class PacketPages:
         numbers, rows = numbers[rows >= 0], rows[rows >= 0]
         batch, records = self._decoded(rows)
         frame_flow = self._state.frame_flow[rows].astype(np.int64)
-        return self._table(_Pass(batch, records, frame_flow, numbers, np.ones(len(rows), dtype=bool)), None)
+        one = _Pass(batch, records, frame_flow, numbers, np.ones(len(rows), dtype=bool))
+        return self._table(one, None).frame()
 
     def decoded(self, numbers: Numbers) -> tuple[PacketBatch, npt.NDArray[np.void]]:
         """These frames and their RECORDs. KeyError for a number that was not counted; CaptureError as `page`."""
@@ -185,7 +188,7 @@ class PacketPages:
         gre_key: Any = self._snapshot.options.gre_key  # DecodeOptions checks that it is one of GRE_KEYS
         return dissect(frame.data, frame.wirelen, frame.linktype, gre_key, self._registry)
 
-    def tables(self, chosen: Filter | None = None) -> Iterator[pd.DataFrame]:
+    def read_through(self, chosen: Filter | None = None) -> Iterator[Rows]:
         """The rows of all frames that pass `chosen`, in chunks; reads the capture through."""
         start_ns = self._start_ns(chosen)
         for one in self._in_order():
@@ -305,7 +308,7 @@ class PacketPages:
             self._registry,
         )
 
-    def _table(self, one: _Pass, select: npt.NDArray[np.bool_] | None) -> pd.DataFrame:
+    def _table(self, one: _Pass, select: npt.NDArray[np.bool_] | None) -> Rows:
         return packet_table(
             one.batch,
             one.records,

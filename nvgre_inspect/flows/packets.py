@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from dissectors import encaps
 from dissectors.registry import Registry
@@ -16,6 +15,7 @@ from nvgre_inspect.flows.packet_info import info_texts
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.columns import PACKETS
 from nvgre_inspect.model.options import DecodeOptions
+from nvgre_inspect.model.rows import Rows, Texts
 
 
 def packet_table(
@@ -28,7 +28,7 @@ def packet_table(
     select: npt.NDArray[Any] | None = None,
     options: DecodeOptions | None = None,
     registry: Registry | None = None,
-) -> pd.DataFrame:
+) -> Rows:
     """The rows of one batch, with the columns of `model.columns.PACKETS`.
 
     `records` (RECORD) and `frame_flow` (row of State.flows, -1: none) have one entry per frame of the batch;
@@ -46,8 +46,8 @@ def packet_table(
     flow = np.asarray(frame_flow)[frames].astype(np.int64)
     flow = np.where(flow < 0, -1, flow + 1) if flow_number is None else np.append(flow_number, -1)[flow]
     kinds = options.tables.names
-    pa_src, pa_dst = labels.ip_categories(rows["pa_family"], [rows["pa_src"], rows["pa_dst"]])
-    src_ip, dst_ip = labels.ip_categories(rows["family"], [rows["src"], rows["dst"]])
+    pa_src, pa_dst = labels.ip_columns(rows["pa_family"], [rows["pa_src"], rows["pa_dst"]])
+    src_ip, dst_ip = labels.ip_columns(rows["family"], [rows["src"], rows["dst"]])
     info = info_texts(batch, rows, frames, options, registry)
     return build(
         PACKETS,
@@ -56,7 +56,7 @@ def packet_table(
             "time": rows["ts_ns"],
             "interface": rows["interface"],
             "flow": flow,
-            "encap": labels.category_of(rows["encap"], lambda kind: labels.encap_name(kind, kinds)),
+            "encap": labels.column_of(rows["encap"], lambda kind: labels.encap_name(kind, kinds)),
             "vsid": rows["vsid"],
             "flow_id": rows["flow_id"],
             "stack": _stacks(rows, kinds),
@@ -68,13 +68,13 @@ def packet_table(
             "dst_port": rows["dst_port"],
             "protocol": labels.protocol_names(rows["family"], rows["protocol"], rows["ethertype"]),
             "length": rows["wire_len"],
-            "info": labels.category_of(np.array(info, dtype=object), str),
+            "info": labels.column_of_texts(info),
             "anomalies": labels.tuples_of(rows["anomalies"], labels.anomaly_names),
         },
     )
 
 
-def _stacks(rows: npt.NDArray[np.void], kinds: dict[int, str]) -> pd.Categorical[Any]:
+def _stacks(rows: npt.NDArray[np.void], kinds: dict[int, str]) -> Texts:
     count = rows["n_layers"]
     depth = int(count.max(initial=0))
     columns: list[npt.NDArray[Any]] = [count]
@@ -85,4 +85,4 @@ def _stacks(rows: npt.NDArray[np.void], kinds: dict[int, str]) -> pd.Categorical
         columns.append(np.where(there, rows["layer_id"][:, layer], 0))
     codes, first = labels.combine(columns)
     texts = labels.stack_texts(count[first], rows["layer_kind"][first], rows["layer_id"][first], kinds)
-    return labels.category(codes, texts)
+    return labels.column(codes, texts)

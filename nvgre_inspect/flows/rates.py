@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nvgre_inspect.model.live_columns import LIVE_TABLES
+from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.schema import Table
 from nvgre_inspect.model.snapshot import Snapshot
 
@@ -39,8 +40,8 @@ class Growth(NamedTuple):
     seconds: float
 
     @property
-    def rates(self) -> dict[str, npt.NDArray[np.float64]]:
-        """The columns of `model.live_columns.RATES`."""
+    def rates(self) -> dict[str, npt.NDArray[Any]]:
+        """The columns of `model.live_columns.RATES`, float64."""
         return {"packets_per_s": self.packets / self.seconds, "bits_per_s": 8.0 * self.wire_bytes / self.seconds}
 
 
@@ -148,16 +149,21 @@ class LiveSnapshot(Snapshot):
         """With rates."""
         return LIVE_TABLES.get(name) or super().schema(name)
 
-    def build(self, name: str) -> pd.DataFrame:
+    def table(self, name: str) -> pd.DataFrame:
         """The table, with rates if it has them."""
-        rows = self.plain.table(name)
-        if name not in LIVE_TABLES:
-            return rows
+        return super().table(name) if name in LIVE_TABLES else self.plain.table(name)
+
+    def rows(self, name: str) -> Rows:
+        """Likewise."""
+        return super().rows(name) if name in LIVE_TABLES else self.plain.rows(name)
+
+    def with_rates(self, name: str) -> Rows:
+        """Builds one of LIVE_TABLES."""
         # The newest look that is long enough ago, else the first.
         before = next(
             (look for look in reversed(self._looks) if self.totals.at_s - look.at_s >= _LEAST_SECONDS), self._looks[0]
         )
-        return rows.assign(**self.since(before, name).rates)
+        return self.plain.rows(name).wider(LIVE_TABLES[name], self.since(before, name).rates)
 
     def since(self, before: Totals, table: str) -> Growth:
         """What came since an earlier look, of each row of `plain.table(table)`: tenants, tunnels or flows."""
@@ -178,6 +184,6 @@ class LiveSnapshot(Snapshot):
         return recent
 
 
-def _built(view: Snapshot, name: str) -> pd.DataFrame:
+def _built(view: Snapshot, name: str) -> Rows:
     assert isinstance(view, LiveSnapshot)
-    return view.build(name)
+    return view.with_rates(name)

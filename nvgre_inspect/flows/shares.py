@@ -23,7 +23,8 @@ def protocol_packets(state: State) -> pd.Series[int]:
         np.add.at(packets, codes, flows["packets"][:, side])
     some = flows[first]
     names = labels.protocol_names(some["family"], some["protocol"], some["ethertype"])
-    by_name = pd.Series(packets).groupby(pd.Series(names, dtype=object).fillna(UNKNOWN)).sum()
+    named = np.array([*names.words(), UNKNOWN], object)[names.codes]
+    by_name = pd.Series(packets).groupby(named).sum()
     if len(state.evicted):
         by_name.loc[UNKNOWN] = by_name.get(UNKNOWN, 0) + int(state.evicted["packets"].sum())
     return by_name.sort_values(ascending=False, kind="stable")

@@ -1,4 +1,4 @@
-"""State to tables: a Snapshot whose frames have exactly the columns of `model.columns`, in that order.
+"""State to tables: a Snapshot whose tables have exactly the columns of `model.columns`, in that order.
 
 Vectorised throughout: no Python work per row, each different address or stack is formatted once.
 docs/accounting.md says how the numbers came about; docs/tables.md what they mean to a user.
@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dissectors import anomalies
 from nvgre_inspect.capture.linktype import linktype_name
@@ -22,9 +21,11 @@ from nvgre_inspect.flows.flow_table import address_columns, flow_table, mask_tup
 from nvgre_inspect.flows.frame import build, distinct_per
 from nvgre_inspect.flows.placed import forward
 from nvgre_inspect.flows.tenants import tenants_table
+from nvgre_inspect.model import arrow
 from nvgre_inspect.model.columns import CAPTURES, ENDPOINTS, FINDINGS, PLACEMENTS, TIMELINE, TUNNELS
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.model.options import DecodeOptions
+from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.model.source import InterfaceInfo
 from nvgre_inspect.model.state import State
@@ -40,9 +41,9 @@ def snapshot(
     return Snapshot(state, interfaces, names or Names(), options or DecodeOptions(), _build)
 
 
-def _build(view: Snapshot, name: str) -> pd.DataFrame:
+def _build(view: Snapshot, name: str) -> Rows:
     kinds = view.options.tables.names
-    builders: dict[str, Callable[[], pd.DataFrame]] = {
+    builders: dict[str, Callable[[], Rows]] = {
         "captures": lambda: captures_table(view.interfaces),
         "flows": lambda: flow_table(view.state, kinds, view.options.idle_timeout_ns),
         "tenants": lambda: tenants_table(view.state, kinds, view.names),
@@ -56,14 +57,14 @@ def _build(view: Snapshot, name: str) -> pd.DataFrame:
 
 
 def _encaps(values: Any, kinds: Mapping[int, str]) -> Any:
-    return labels.category_of(values, lambda kind: labels.encap_name(kind, kinds))
+    return labels.column_of(values, lambda kind: labels.encap_name(kind, kinds))
 
 
-def captures_table(interfaces: Sequence[InterfaceInfo]) -> pd.DataFrame:
+def captures_table(interfaces: Sequence[InterfaceInfo]) -> Rows:
     """One row per interface of every capture file, in the order in which they appeared."""
 
     def text(values: list[str]) -> Any:
-        return labels.category(np.arange(len(values)), [value or None for value in values])
+        return labels.column(np.arange(len(values)), [value or None for value in values])
 
     def integers(values: list[int | None]) -> Any:
         return _optional(values)
@@ -95,7 +96,7 @@ def _optional(values: Sequence[int | None]) -> tuple[Any, Any]:
     return numbers, np.array([value is None for value in values], bool)
 
 
-def tunnels_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
+def tunnels_table(state: State, kinds: Mapping[int, str]) -> Rows:
     """One row per tunnel, in order of appearance; forward is from the sender of its first packet."""
     tunnels, placements = state.tunnels, state.placements
     swapped = tunnels["initiator"] == 1
@@ -146,11 +147,11 @@ def _ttl_tuples(masks: Any) -> Any:
     )
 
 
-def endpoints_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
+def endpoints_table(state: State, kinds: Mapping[int, str]) -> Rows:
     """One row per endpoint, in order of appearance."""
     endpoints, seen = state.endpoints, state.endpoint_pas
-    (mac,) = labels.mac_categories(endpoints["mac"])
-    (ip,) = labels.ip_categories(endpoints["family"], [endpoints["ip"]])
+    (mac,) = labels.mac_columns(endpoints["mac"])
+    (ip,) = labels.ip_columns(endpoints["family"], [endpoints["ip"]])
     return build(
         ENDPOINTS,
         {
@@ -181,16 +182,16 @@ def _pa_lists(state: State, endpoint: Any, pa: Any) -> Any:
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     single = np.diff(starts, append=len(order)) == 1
     # Nearly all have one address: they share one tuple per address.
-    ones = labels.take_tuples(texts.codes[order[starts[single]]], [(text,) for text in texts.categories])
-    result[owner[starts[single]]] = ones
-    words = texts.categories.to_numpy(dtype=object)
+    listed = texts.words()
+    result[owner[starts[single]]] = labels.take_tuples(texts.codes[order[starts[single]]], [(one,) for one in listed])
+    words = np.array(listed, object)
     ends = np.append(starts[1:], len(order))
     for start, end in zip(starts[~single].tolist(), ends[~single].tolist(), strict=True):
         result[owner[start]] = tuple(words[texts.codes[order[start:end]]].tolist())
     return result
 
 
-def placements_table(state: State) -> pd.DataFrame:
+def placements_table(state: State) -> Rows:
     """One row per placement, in order of appearance."""
     rows = state.placements
     pa_src, pa_dst = address_columns(state.addresses, rows["pa_src"], rows["pa_dst"])
@@ -199,7 +200,7 @@ def placements_table(state: State) -> pd.DataFrame:
         {
             "flow": state.numbers_of(rows["flow"]),
             "tunnel": _number(rows["tunnel"]),
-            "direction": labels.category(np.where(forward(state), 0, 1), ("fwd", "rev")),
+            "direction": labels.column(np.where(forward(state), 0, 1), ("fwd", "rev")),
             "pa_src": pa_src,
             "pa_dst": pa_dst,
             "flow_id": rows["flow_id"],
@@ -213,12 +214,12 @@ def placements_table(state: State) -> pd.DataFrame:
 
 
 def _path_column(state: State, index: Any) -> Any:
-    codes, used = pd.factorize(np.ascontiguousarray(index))
+    codes, used = arrow.numbered(index)
     texts: list[str | None] = []
     for i in used.tolist():
         path = state.paths[i] if i >= 0 else None
         texts.append(None if path is None else _path_text(path))
-    return labels.category(codes, texts)
+    return labels.column(codes, texts)
 
 
 def _path_text(path: Any) -> str | None:
@@ -231,7 +232,7 @@ def _number(index: Any) -> Any:
     return np.where(values < 0, -1, values + 1)
 
 
-def timeline_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
+def timeline_table(state: State, kinds: Mapping[int, str]) -> Rows:
     """One row per bin that has packets, by time, then in the order in which tenants appeared."""
     bin_number, line = np.nonzero(state.bins[:, :, 0].T)
     series, values = state.series[line], state.bins[line, bin_number]
@@ -250,7 +251,7 @@ def timeline_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
     )
 
 
-def findings_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
+def findings_table(state: State, kinds: Mapping[int, str]) -> Rows:
     """One row per anomaly and tunnel, in order of appearance, severity `note`."""
     rows = state.anomalies
     codes = rows["code"].tolist()
@@ -260,19 +261,19 @@ def findings_table(state: State, kinds: Mapping[int, str]) -> pd.DataFrame:
     return build(
         FINDINGS,
         {
-            "code": labels.category(plain, [name for name, _ in known]),
-            "severity": labels.category(np.zeros(len(rows), np.int64), ["note"]),
-            "title": labels.category(plain, [title for _, title in known]),
+            "code": labels.column(plain, [name for name, _ in known]),
+            "severity": labels.column(np.zeros(len(rows), np.int64), ["note"]),
+            "title": labels.column(plain, [title for _, title in known]),
             "encap": _encaps(rows["encap"], kinds),
             "vsid": rows["vsid"],
             "tunnel": _number(rows["tunnel"]),
             "flow": state.numbers_of(rows["flow"]),
             "count": rows["count"],
             "frames": labels.take_tuples(plain, [(a, b) if b > a else (a,) for _, a, b in spans]),
-            "summary": labels.category(
+            "summary": labels.column(
                 plain,
                 [f"{n} frames, {a} to {b}" if n > 1 else f"1 frame, {a}" for n, a, b in spans],
             ),
-            "advice": labels.category(plain, [f"look at frame {a} with dissect" for _, a, _ in spans]),
+            "advice": labels.column(plain, [f"look at frame {a} with dissect" for _, a, _ in spans]),
         },
     )

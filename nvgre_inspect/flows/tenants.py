@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from nvgre_inspect.flows import labels
 from nvgre_inspect.flows.frame import any_bits_per, build, distinct_per, sum_per
 from nvgre_inspect.model.columns import TENANTS
 from nvgre_inspect.model.names import Names
+from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.state import State
 
 Int64s = npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ def owners(state: State) -> Owners:
     return Owners(encap[first], vsid[first], of_flow, of_evicted, of_endpoint, of_series)
 
 
-def tenants_table(state: State, kinds: Mapping[int, str], names: Names) -> pd.DataFrame:
+def tenants_table(state: State, kinds: Mapping[int, str], names: Names) -> Rows:
     """One row per (encap, vsid) that has or had flows, in order of appearance."""
     owner = owners(state)
     count = len(owner)
@@ -82,9 +82,9 @@ def tenants_table(state: State, kinds: Mapping[int, str], names: Names) -> pd.Da
     return build(
         TENANTS,
         {
-            "encap": labels.category(np.arange(count), kind_names),
+            "encap": labels.column(np.arange(count), kind_names),
             "vsid": owner.vsid,
-            "name": labels.category(np.arange(count), given),
+            "name": labels.column(np.arange(count), given),
             "flows": np.bincount(owner.of_flow, minlength=count) + sum_per(owner.of_evicted, evicted["flows"], count),
             "endpoints": np.bincount(owner.of_endpoint[owner.of_endpoint >= 0], minlength=count),
             "tunnels": _tunnels(state, owner),

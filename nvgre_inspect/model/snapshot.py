@@ -1,4 +1,4 @@
-"""Snapshot: an immutable view of what accounting knows at one moment, as pandas tables.
+"""Snapshot: an immutable view of what accounting knows at one moment, as tables.
 
 Tables are built when they are first asked for and kept. The model knows no table builder:
 `flows.tables.snapshot` hands one in.
@@ -7,12 +7,14 @@ Tables are built when they are first asked for and kept. The model knows no tabl
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.model.options import DecodeOptions
+from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.schema import Table
 
 if TYPE_CHECKING:
@@ -22,46 +24,15 @@ if TYPE_CHECKING:
     from nvgre_inspect.model.state import State
 
 #: Builds the table of that name.
-Builder = Callable[["Snapshot", str], "pd.DataFrame"]
+Builder = Callable[["Snapshot", str], Rows]
 
 
-class Snapshot:
-    """Tables over one State. Do not change the frames it hands out: all users of the snapshot share them."""
+class Tables(ABC):
+    """What has tables, each as a property."""
 
-    def __init__(
-        self,
-        state: State,
-        interfaces: Sequence[InterfaceInfo],
-        names: Names,
-        options: DecodeOptions,
-        build: Builder,
-    ) -> None:
-        """`state` is not written to any more; `interfaces` are the rows of `captures`; `options` are those
-        of decoding and accounting; `build` makes a table when it is first asked for.
-        """
-        self.state = state
-        self.interfaces = tuple(interfaces)
-        self.names = names
-        self.options = options
-        self._build = build
-        self._tables: dict[str, pd.DataFrame] = {}
-        self._lock = threading.RLock()
-
+    @abstractmethod
     def table(self, name: str) -> pd.DataFrame:
-        """The table of that name (`model.columns`); KeyError for others.
-
-        `packets` is not among them: it is made batch by batch (`flows.packets`).
-        """
-        if name not in TABLES or name == "packets":
-            raise KeyError(name)
-        with self._lock:
-            if name not in self._tables:
-                self._tables[name] = self._build(self, name)
-            return self._tables[name]
-
-    def schema(self, name: str) -> Table:
-        """The columns of the table of that name; KeyError for others."""
-        return TABLES[name]
+        """The table of that name (`model.columns`) but for `packets`, which is made batch by batch; else KeyError."""
 
     @property
     def captures(self) -> pd.DataFrame:
@@ -102,6 +73,50 @@ class Snapshot:
     def findings(self) -> pd.DataFrame:
         """One row per finding."""
         return self.table("findings")
+
+
+class Snapshot(Tables):
+    """Tables over one State. Do not change the frames it hands out: all users of the snapshot share them."""
+
+    def __init__(
+        self,
+        state: State,
+        interfaces: Sequence[InterfaceInfo],
+        names: Names,
+        options: DecodeOptions,
+        build: Builder,
+    ) -> None:
+        """`state` is not written to any more; `interfaces` are the rows of `captures`; `options` are those
+        of decoding and accounting; `build` makes a table when it is first asked for.
+        """
+        self.state = state
+        self.interfaces = tuple(interfaces)
+        self.names = names
+        self.options = options
+        self._build = build
+        self._rows: dict[str, Rows] = {}
+        self._frames: dict[str, pd.DataFrame] = {}
+        self._lock = threading.RLock()
+
+    def rows(self, name: str) -> Rows:
+        """The table of that name as arrays; raises as `table`."""
+        if name not in TABLES or name == "packets":
+            raise KeyError(name)
+        with self._lock:
+            if name not in self._rows:
+                self._rows[name] = self._build(self, name)
+            return self._rows[name]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table of that name."""
+        with self._lock:
+            if name not in self._frames:
+                self._frames[name] = self.rows(name).frame()
+            return self._frames[name]
+
+    def schema(self, name: str) -> Table:
+        """The columns of the table of that name; KeyError for others."""
+        return TABLES[name]
 
     def __repr__(self) -> str:
         return f"<Snapshot: {self.state.frames} frames, {len(self.state.flows)} flows>"

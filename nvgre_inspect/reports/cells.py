@@ -1,32 +1,37 @@
 """Columns of a table as Arrow arrays, and as the text of CSV and JSON cells: whole columns at a time.
 
-Text columns are rendered once per different value, and rows take what they need. Frames may hold them as
-categories (as `flows.tables` builds them) or as plain strings (after pandas operations).
+Text columns are rendered once per different value, and rows take what they need. CSV and JSON are made without pandas
+(see `model.arrow`), unless DataFrames are what is given.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nvgre_inspect.model import arrow
+from nvgre_inspect.model.rows import Nullable, Rows, Texts, Values
 from nvgre_inspect.model.schema import Column, Table, Type
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Rows rendered at a time: enough to make the work per column small, 10 MB or so of text.
 CHUNK_ROWS = 32_768
 
-_TEXTS = (Type.TEXT, Type.IP, Type.MAC)
 #: A spreadsheet takes a cell for a formula if it begins so (OWASP, CSV injection).
 _FORMULA = "^[=+\\-@\t\r\n]"
 #: RFC 4180 section 2: these cells must be quoted.
 _QUOTED = '[",\r\n]'
 #: RFC 8259 section 7: these characters must be escaped.
 _ESCAPED = '["\\\\\\x00-\\x1f]'
+_NOTHING, _QUOTE, _APOSTROPHE, _POINT = map(arrow.text, ("", '"', "'", "."))
 #: Above this a float times 10^decimals might not fit into int64.
 _LARGEST = float(1 << 62)
 
@@ -36,11 +41,12 @@ def chosen(table: Table, fields: Sequence[str] | None) -> list[Column]:
     return list(table) if fields is None else [table[name] for name in fields]
 
 
-def chunked(frames: Iterable[pd.DataFrame], rows: int = CHUNK_ROWS) -> Iterator[pd.DataFrame]:
-    """The same rows, at most `rows` at a time; empty frames are left out."""
-    for frame in frames:
-        for start in range(0, len(frame), rows):
-            yield frame.iloc[start : start + rows]
+def chunked(
+    tables: Iterable[pd.DataFrame | Rows], table: Table, columns: Sequence[Column], rows: int = CHUNK_ROWS
+) -> Iterator[Rows]:
+    """These columns of the same rows, at most `rows` of them at a time; what is empty is left out."""
+    for one in tables:
+        yield from (one if isinstance(one, Rows) else Rows.of(table, one, columns)).parts(rows)
 
 
 # --- Arrow ---------------------------------------------------------------------------------------------------------
@@ -59,74 +65,65 @@ def arrow_type(column: Column) -> pa.DataType:
     return pa.string()
 
 
-def arrow_array(column: Column, series: pd.Series[Any]) -> pa.Array:
+def arrow_array(column: Column, values: Values) -> pa.Array:
     """The column as an Arrow array; NaN is null."""
-    if column.type in _TEXTS:
-        codes, values = _text_values(series)
-        return values.take(codes)
+    if isinstance(values, Texts):
+        return _spread(values, lambda texts: texts)
+    if isinstance(values, Nullable):
+        return arrow.numbers(values.values, values.null, arrow_type(column))
     if column.type is Type.LIST:
-        codes, tuples = _tuple_values(series)
-        return pa.array([list(value) for value in tuples], arrow_type(column)).take(codes)
-    return pa.array(series, arrow_type(column), from_pandas=True)
+        return _each(values, lambda tuples: pa.array(map(list, tuples), arrow_type(column)))
+    return arrow.numbers(values, np.isnan(values) if column.type is Type.FLOAT else None)
 
 
-def _text_values(series: pd.Series[Any]) -> tuple[pa.Array, pa.Array]:
-    """(index of each row's value or null, the different values)."""
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        codes = series.cat.codes.to_numpy()
-        values = series.cat.categories
-        if len(values) > len(codes):
-            # A few rows of a large table: only what they use.
-            used, codes = np.unique(codes, return_inverse=True)
-            gone = int(len(used) > 0 and used[0] < 0)
-            values, codes = values[used[gone:]], codes - gone
-    else:
-        codes, values = pd.factorize(series)
-    return _index(codes), pa.array(values.to_numpy(dtype=object), pa.string())
+def _spread(values: Texts, render: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """The texts, each different one rendered once."""
+    codes: npt.NDArray[np.integer[Any]] = values.codes
+    texts = values.values
+    if len(texts) > len(codes):
+        # A few rows of a large table: only what they use.
+        used, places = np.unique(codes, return_inverse=True)
+        gone = int(len(used) > 0 and used[0] < 0)
+        texts, codes = texts.take(arrow.numbers(used[gone:])), places - gone
+    return render(texts).take(arrow.codes(codes))
 
 
-def _tuple_values(series: pd.Series[Any]) -> tuple[pa.Array, list[tuple[Any, ...]]]:
-    """(index of each row's tuple, the different tuples)."""
+def _each(values: npt.NDArray[Any], render: Callable[[list[tuple[Any, ...]]], pa.Array]) -> pa.Array:
+    """The tuples, each different one rendered once."""
     seen: dict[tuple[Any, ...], int] = {}
-    codes = [seen.setdefault(value, len(seen)) for value in series.tolist()]
-    return _index(np.array(codes, np.int64)), list(seen)
-
-
-def _index(codes: Any) -> pa.Array:
-    return pa.array(codes.astype(np.int64), mask=codes < 0)
+    codes = [seen.setdefault(value, len(seen)) for value in values.tolist()]
+    return render(list(seen)).take(arrow.numbers(np.array(codes, np.int64)))
 
 
 # --- CSV -----------------------------------------------------------------------------------------------------------
 
 
-def csv_cells(column: Column, series: pd.Series[Any]) -> pa.Array:
+def csv_cells(column: Column, values: Values) -> pa.Array:
     """The column as CSV cells, quoted and neutralised where needed; nulls stay null."""
+    if isinstance(values, Texts):
+        return _spread(values, csv_text)
+    if isinstance(values, Nullable):
+        return _nullable_text(column, values)
     if column.type is Type.LIST:
-        codes, tuples = _tuple_values(series)
-        return csv_text(pa.array([" ".join(map(str, value)) for value in tuples], pa.string())).take(codes)
-    if column.type in _TEXTS:
-        codes, values = _text_values(series)
-        return csv_text(values).take(codes)
+        return _each(values, lambda tuples: csv_text(arrow.strings([" ".join(map(str, value)) for value in tuples])))
     if column.type is Type.FLOAT:
-        return _decimal_text(series.to_numpy(dtype=np.float64), column.decimals)
-    if column.type is Type.TIME:
-        return _time_text(series)
-    return arrow_array(column, series).cast(pa.string())
+        return _decimal_text(values, column.decimals)
+    return arrow_array(column, values).cast(pa.string())
 
 
 def csv_text(values: pa.Array) -> pa.Array:
     """Strings as CSV cells: an apostrophe before what a spreadsheet would run, quotes as in RFC 4180."""
     risky = pc.match_substring_regex(values, _FORMULA)
     if pc.any(risky).as_py():
-        values = pc.if_else(risky, pc.binary_join_element_wise("'", values, ""), values)
+        values = pc.if_else(risky, joined(_APOSTROPHE, values), values)
     special = pc.match_substring_regex(values, _QUOTED)
     if pc.any(special).as_py():
         doubled = pc.replace_substring(values, '"', '""')
-        values = pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), values)
+        values = pc.if_else(special, joined(_QUOTE, doubled, _QUOTE), values)
     return values
 
 
-def _decimal_text(values: Any, decimals: int) -> pa.Array:
+def _decimal_text(values: npt.NDArray[np.float64], decimals: int) -> pa.Array:
     """Floats with exactly that many decimals, never an exponent; what is not finite is null."""
     scale = 10**decimals
     null = ~np.isfinite(values)
@@ -135,50 +132,49 @@ def _decimal_text(values: Any, decimals: int) -> pa.Array:
     odd = ~null & ((scaled < 0) | (scaled > _LARGEST))
     whole, fraction = np.divmod(np.rint(np.where(odd, 0.0, scaled)).astype(np.int64), scale)
     text = pc.binary_join_element_wise(
-        pa.array(whole, mask=null).cast(pa.string()),
-        pc.utf8_lpad(pa.array(fraction).cast(pa.string()), decimals, "0"),
-        ".",
+        arrow.numbers(whole, null).cast(pa.string()),
+        pc.utf8_lpad(arrow.numbers(fraction).cast(pa.string()), decimals, "0"),
+        _POINT,
     )
     if odd.any():
-        text = pc.replace_with_mask(text, pa.array(odd), pa.array([f"{value:.{decimals}f}" for value in values[odd]]))
+        exact = arrow.strings([f"{value:.{decimals}f}" for value in values[odd].tolist()])
+        text = pc.replace_with_mask(text, arrow.booleans(odd), exact)
     return text
 
 
-def _time_text(series: pd.Series[Any]) -> pa.Array:
-    """`2026-01-02T03:04:05.123456789Z`."""
-    text = pa.array(series, pa.timestamp("ns", "UTC"), from_pandas=True).cast(pa.string())
-    return pc.binary_replace_slice(text, 10, 11, "T")
+def _nullable_text(column: Column, values: Nullable) -> pa.Array:
+    """Integers, and times as `2026-01-02T03:04:05.123456789Z`."""
+    text = arrow_array(column, values).cast(pa.string())
+    return pc.binary_replace_slice(text, 10, 11, "T") if column.type is Type.TIME else text
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------------
 
 
-def json_cells(column: Column, series: pd.Series[Any]) -> pa.Array:
+def json_cells(column: Column, values: Values) -> pa.Array:
     """The column as JSON values; nulls are `null`."""
-    return pc.fill_null(_json_values(column, series), "null")
+    return pc.fill_null(_json_values(column, values), arrow.text("null"))
 
 
-def _json_values(column: Column, series: pd.Series[Any]) -> pa.Array:
+def _json_values(column: Column, values: Values) -> pa.Array:
+    if isinstance(values, Texts):
+        return _spread(values, json_text)
+    if isinstance(values, Nullable):
+        text = _nullable_text(column, values)
+        return joined(_QUOTE, text, _QUOTE) if column.type is Type.TIME else text
     if column.type is Type.LIST:
-        codes, tuples = _tuple_values(series)
-        return pa.array([_dumps(value) for value in tuples], pa.string()).take(codes)
-    if column.type in _TEXTS:
-        codes, values = _text_values(series)
-        return json_text(values).take(codes)
+        return _each(values, lambda tuples: arrow.strings([_dumps(value) for value in tuples]))
     if column.type is Type.FLOAT:
-        values = series.to_numpy(dtype=np.float64)
-        return pa.array(values, mask=~np.isfinite(values)).cast(pa.string())
-    if column.type is Type.TIME:
-        return pc.binary_join_element_wise('"', _time_text(series), '"', "")
-    return arrow_array(column, series).cast(pa.string())
+        return arrow.numbers(values, ~np.isfinite(values)).cast(pa.string())
+    return arrow_array(column, values).cast(pa.string())
 
 
 def json_text(values: pa.Array) -> pa.Array:
     """Strings as JSON strings."""
-    quoted = pc.binary_join_element_wise('"', values, '"', "")
+    quoted = joined(_QUOTE, values, _QUOTE)
     special = pc.match_substring_regex(values, _ESCAPED)
     if pc.any(special).as_py():
-        escaped = pa.array([_dumps(value) for value in values.filter(special).to_pylist()], pa.string())
+        escaped = arrow.strings([_dumps(value) for value in values.filter(special).to_pylist()])
         quoted = pc.replace_with_mask(quoted, special, escaped)
     return quoted
 
@@ -187,6 +183,11 @@ _dumps: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False).encode
 
 
 # --- lines ---------------------------------------------------------------------------------------------------------
+
+
+def joined(*parts: pa.Array | pa.Scalar) -> pa.Array:
+    """The texts of each row, one behind the other."""
+    return pc.binary_join_element_wise(*parts, _NOTHING)
 
 
 def text_bytes(lines: pa.Array) -> memoryview:

@@ -11,38 +11,43 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
+from nvgre_inspect.model import arrow
+from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.schema import Column, Table
-from nvgre_inspect.reports.cells import chosen, chunked, csv_cells, text_bytes
+from nvgre_inspect.reports.cells import chosen, chunked, csv_cells, joined, text_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nvgre_inspect.reports.output import Writable
 
+_COMMA, _NEWLINE = map(arrow.text, (",", "\n"))
+
 
 def write_csv(
-    frames: Iterable[pd.DataFrame], table: Table, stream: Writable, fields: Sequence[str] | None = None
+    frames: Iterable[pd.DataFrame | Rows],
+    table: Table,
+    stream: Writable,
+    fields: Sequence[str] | None = None,
+    *,
+    header: bool = True,
 ) -> int:
     """Writes the rows of all frames, columns `fields` (None: all of the table); returns how many rows.
 
     The header is written even if there are no rows. KeyError for a field that the table does not have.
     """
     columns = chosen(table, fields)
-    stream.write(header(columns))
-    rows = 0
-    for frame in chunked(frames):
-        stream.write(lines(frame, columns))
-        rows += len(frame)
-    return rows
+    if header:
+        stream.write((",".join(column.name for column in columns) + "\n").encode())
+    count = 0
+    for rows in chunked(frames, table, columns):
+        stream.write(_lines(rows, columns))
+        count += len(rows)
+    return count
 
 
-def header(columns: Sequence[Column]) -> bytes:
-    """The first line."""
-    return (",".join(column.name for column in columns) + "\n").encode()
-
-
-def lines(frame: pd.DataFrame, columns: Sequence[Column]) -> memoryview:
+def _lines(rows: Rows, columns: Sequence[Column]) -> memoryview:
     """The rows of one chunk as bytes."""
-    cells = [csv_cells(column, frame[column.name]) for column in columns]
-    row = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
-    return text_bytes(pc.binary_join_element_wise(row, "\n", ""))
+    cells = [csv_cells(column, rows[column.name]) for column in columns]
+    row = pc.binary_join_element_wise(*cells, _COMMA, null_handling="replace", null_replacement="")
+    return text_bytes(joined(row, _NEWLINE))

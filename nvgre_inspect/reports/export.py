@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from nvgre_inspect.capture.limits import CaptureError
 from nvgre_inspect.capture.output import Output
-from nvgre_inspect.flows.labels import combine
+from nvgre_inspect.flows.labels import combine, encap_name
 from nvgre_inspect.model.columns import FLOWS, TABLES
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.reports.csv import write_csv
@@ -52,10 +51,10 @@ def export(
     _check(paths, force, inputs)
     for name in WHOLE:
         with replacing(folder / f"{name}.csv", force=force, inputs=inputs) as output:
-            write_csv([snapshot.table(name)], TABLES[name], output)
+            write_csv([snapshot.rows(name)], TABLES[name], output)
     for name, rows in tenants.items():
         with replacing(folder / f"{name}.csv", force=force, inputs=inputs) as output:
-            write_csv([snapshot.flows.take(rows)], FLOWS, output)
+            write_csv([snapshot.rows("flows").take(rows)], FLOWS, output)
     return paths
 
 
@@ -68,17 +67,16 @@ def _check(paths: list[Path], force: bool, inputs: list[str | Path]) -> None:
 
 def _tenant_files(snapshot: Snapshot) -> dict[str, npt.NDArray[np.int64]]:
     """Name of each tenant's file, without `.csv`, and the rows of `flows` in it; in order of appearance."""
-    flows = snapshot.flows
-    encap = flows["encap"].cat.codes.to_numpy().astype(np.int64)
-    tenant, first = combine([encap, flows["vsid"].fillna(-1).to_numpy(dtype=np.int64)])
+    state, kinds = snapshot.state, snapshot.options.tables.names
+    tenant, first = combine([state.flows["encap"], state.flows["vsid"]])
     own = min(len(first), MAX_TENANT_FILES)
     groups = np.minimum(tenant, own)
     order = np.argsort(groups, kind="stable")
     parts = np.split(order, np.searchsorted(groups[order], np.arange(1, own + 1)))
     files = {}
     for row, part in zip(first[:own].tolist(), parts, strict=False):
-        vsid = flows["vsid"].iat[row]
-        name = str(flows["encap"].iat[row]) + ("" if vsid is pd.NA else f"-{vsid}")
+        encap, vsid = (int(state.flows[name][row]) for name in ("encap", "vsid"))
+        name = encap_name(encap, kinds) + ("" if vsid < 0 else f"-{vsid}")
         # A user's encapsulation may be named as a table is.
         files[f"flows-{name}" if name in (*WHOLE, OTHERS) else name] = part
     if len(first) > own:

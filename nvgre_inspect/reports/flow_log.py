@@ -14,7 +14,7 @@ from nvgre_inspect.capture.output import Output
 from nvgre_inspect.model.columns import FLOWS
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from nvgre_inspect.model.rows import Rows
 
 #: What can be written row by row.
 FORMATS = ("csv", "jsonl")
@@ -35,7 +35,7 @@ class FlowLog:
         self.notes: list[str] = []
         self._begun = False
 
-    def write(self, flows: pd.DataFrame) -> None:
+    def write(self, flows: Rows) -> None:
         """Add these rows."""
         if self._output is None:
             return
@@ -44,18 +44,15 @@ class FlowLog:
         except CaptureError as error:
             self._give_up(error)
 
-    def _write(self, output: Output, flows: pd.DataFrame) -> None:
+    def _write(self, output: Output, flows: Rows) -> None:
         if self._format == "jsonl":
             from nvgre_inspect.reports.json import write_jsonl
 
             write_jsonl([flows], FLOWS, output)
         else:
-            from nvgre_inspect.reports import csv
+            from nvgre_inspect.reports.csv import write_csv
 
-            if not self._begun:
-                output.write(csv.header(FLOWS.columns))
-            if len(flows):
-                output.write(csv.lines(flows, FLOWS.columns))
+            write_csv([flows], FLOWS, output, header=not self._begun)
         self._begun = True
         self.rows += len(flows)
 

@@ -13,10 +13,11 @@ from nvgre_inspect.reports.parquet import write_parquet
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nvgre_inspect.model.rows import Rows
     from nvgre_inspect.reports.output import Writable
 
 #: (frames, table, stream, fields or None) -> rows written.
-Writer: TypeAlias = "Callable[[Iterable[pd.DataFrame], Table, Writable, Sequence[str] | None], int]"
+Writer: TypeAlias = "Callable[[Iterable[pd.DataFrame | Rows], Table, Writable, Sequence[str] | None], int]"
 
 WRITERS: dict[str, Writer] = {
     "csv": write_csv,

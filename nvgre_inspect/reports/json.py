@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
+from nvgre_inspect.model import arrow
+from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.schema import Column, Table
-from nvgre_inspect.reports.cells import chosen, chunked, json_cells, text_bytes
+from nvgre_inspect.reports.cells import chosen, chunked, joined, json_cells, text_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def write_json(
-    frames: Iterable[pd.DataFrame], table: Table, stream: Writable, fields: Sequence[str] | None = None
+    frames: Iterable[pd.DataFrame | Rows], table: Table, stream: Writable, fields: Sequence[str] | None = None
 ) -> int:
     """Writes the rows of all frames as one array, columns `fields` (None: all); returns how many rows.
 
@@ -29,36 +29,36 @@ def write_json(
     """
     columns = chosen(table, fields)
     stream.write(b"[")
-    rows = 0
-    for frame in chunked(frames):
+    count = 0
+    for rows in chunked(frames, table, columns):
         # Each row begins with what separates it from the one before; the very first has nothing to separate.
-        data = _objects(frame, columns, ",\n", "")
-        stream.write(data if rows else data[1:])
-        rows += len(frame)
-    stream.write(b"\n]\n" if rows else b"]\n")
-    return rows
+        data = _objects(rows, columns, ",\n", "")
+        stream.write(data if count else data[1:])
+        count += len(rows)
+    stream.write(b"\n]\n" if count else b"]\n")
+    return count
 
 
 def write_jsonl(
-    frames: Iterable[pd.DataFrame], table: Table, stream: Writable, fields: Sequence[str] | None = None
+    frames: Iterable[pd.DataFrame | Rows], table: Table, stream: Writable, fields: Sequence[str] | None = None
 ) -> int:
     """Writes the rows of all frames, one object per line, columns `fields` (None: all); returns how many rows.
 
     KeyError for a field that the table does not have.
     """
     columns = chosen(table, fields)
-    rows = 0
-    for frame in chunked(frames):
-        stream.write(_objects(frame, columns, "", "\n"))
-        rows += len(frame)
-    return rows
+    count = 0
+    for rows in chunked(frames, table, columns):
+        stream.write(_objects(rows, columns, "", "\n"))
+        count += len(rows)
+    return count
 
 
-def _objects(frame: pd.DataFrame, columns: Sequence[Column], before: str, after: str) -> memoryview:
+def _objects(rows: Rows, columns: Sequence[Column], before: str, after: str) -> memoryview:
     """The rows of one chunk as objects, each with `before` and `after` around it."""
     parts: list[Any] = []
     lead = before + "{"
     for column in columns:
-        parts += [f'{lead}"{column.name}": ', json_cells(column, frame[column.name])]
+        parts += [arrow.text(f'{lead}"{column.name}": '), json_cells(column, rows[column.name])]
         lead = ", "
-    return text_bytes(pc.binary_join_element_wise(*parts, "}" + after, ""))
+    return text_bytes(joined(*parts, arrow.text("}" + after)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.schema import Column, Table
 from nvgre_inspect.reports.cells import arrow_array, arrow_type, chosen, chunked
 from nvgre_inspect.reports.output import Sink
@@ -25,7 +26,7 @@ GROUP_ROWS = 131_072
 
 
 def write_parquet(
-    frames: Iterable[pd.DataFrame], table: Table, stream: Writable, fields: Sequence[str] | None = None
+    frames: Iterable[pd.DataFrame | Rows], table: Table, stream: Writable, fields: Sequence[str] | None = None
 ) -> int:
     """Writes the rows of all frames, columns `fields` (None: all); returns how many rows.
 
@@ -33,13 +34,13 @@ def write_parquet(
     """
     columns = chosen(table, fields)
     schema = pa.schema([_field(column) for column in columns])
-    rows = 0
+    count = 0
     with pa.PythonFile(Sink(stream), mode="w") as sink, pq.ParquetWriter(sink, schema) as writer:
-        for frame in chunked(frames, GROUP_ROWS):
-            arrays = [arrow_array(column, frame[column.name]) for column in columns]
+        for rows in chunked(frames, table, columns, GROUP_ROWS):
+            arrays = [arrow_array(column, rows[column.name]) for column in columns]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-            rows += len(frame)
-    return rows
+            count += len(rows)
+    return count
 
 
 def _field(column: Column) -> pa.Field:

@@ -356,9 +356,9 @@ class PacketRows:
     def _protocol(self, _: Scope) -> Occurrences:
         records = self.records
         names = labels.protocol_names(records["family"], records["protocol"], records["ethertype"])
-        codes = np.asarray(names.codes, dtype=np.int64)
+        codes = names.codes.astype(np.int64)
         rows = np.flatnonzero(codes >= 0)
-        return Occurrences(rows, Words(codes[rows], [str(name) for name in names.categories]))
+        return Occurrences(rows, Words(codes[rows], names.words()))
 
     def _info(self, _: Scope) -> Occurrences:
         # Most filters do not ask for it, and it loads every dissector.

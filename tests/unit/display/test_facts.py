@@ -17,7 +17,7 @@ T0 = 1_767_323_045_000_000_000  # 2026-01-02T03:04:05Z
 
 def captures(*interfaces):
     given = {"file": "a.pcap", "interface": 0, "name": "", "linktype": 1, "snaplen": 0}
-    return captures_table([InterfaceInfo(**(given | interface)) for interface in interfaces])
+    return captures_table([InterfaceInfo(**(given | interface)) for interface in interfaces]).frame()
 
 
 def test_one_file():

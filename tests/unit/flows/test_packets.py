@@ -68,7 +68,7 @@ def table_of(batch, flows=None, **given):
     records = empty_records(len(batch))
     decode(batch, DecodeOptions(), records)
     flow = np.full(len(batch), -1, np.int32) if flows is None else np.array(flows, np.int32)
-    return packet_table(batch, records, flow, given.pop("first_number", 1), **given)
+    return packet_table(batch, records, flow, given.pop("first_number", 1), **given).frame()
 
 
 def infos(*frames, **given):

@@ -51,7 +51,8 @@ def test_only_frames_that_are_kept_are_there(pages):
 
 def test_reading_through_gives_each_frame_its_own_number_and_flow(pages):
     state = pages._state
-    rows = [row for table in pages.tables() for row in zip(table["number"], table["flow"], table["time"], strict=True)]
+    frames = [rows.frame() for rows in pages.read_through()]
+    rows = [row for one in frames for row in zip(one["number"], one["flow"], one["time"], strict=True)]
     assert 40 <= len(rows) < KEPT
     assert [number for number, _, _ in rows] == pages.numbers()[-len(rows) :].tolist()
     assert max(state.flow_numbers) > len(state.flows)

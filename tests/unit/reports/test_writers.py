@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from nvgre_inspect.flows.frame import build
+from nvgre_inspect.flows.labels import column
 from nvgre_inspect.model.columns import FLOWS
+from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.schema import Column, Table, Type
 from nvgre_inspect.reports.formats import WRITERS
 
@@ -40,10 +42,10 @@ def table(texts, *, plain=False):
     lists[:] = [("a", "b")] * n
     numbers = np.empty(n, object)
     numbers[:] = [()] * n
-    return build(
+    rows = build(
         TABLE,
         {
-            "text": pd.Series(texts, dtype="str") if plain else pd.Categorical(texts),
+            "text": column(np.arange(n), texts),
             "number": np.full(n, EXACT),
             "maybe": np.where(np.arange(n) % 2, 7, -1),
             "seconds": np.full(n, 1.5),
@@ -52,6 +54,8 @@ def table(texts, *, plain=False):
             "numbers": numbers,
         },
     )
+    frame = rows.frame()
+    return frame.assign(text=pd.Series(texts, dtype="str")) if plain else frame
 
 
 def written(name, *frames, table=TABLE, fields=None):
@@ -227,6 +231,15 @@ def test_rows_come_out_the_same_however_they_are_cut(name):
     whole = written(name, frame)
     assert written(name, frame.iloc[:5], frame.iloc[5:69_999], frame.iloc[69_999:]) == whole
     assert whole.count(b"\n") == 70_000 + (name == "csv")
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_arrays_are_written_as_their_frame_is(name):
+    frame = table(["x", None, "=1", "x"])
+    rows = Rows.of(TABLE, frame)
+    assert written(name, rows.take(slice(0, 1)), rows.take(np.array([1, 2, 3]))) == written(
+        name, frame.iloc[:1], frame.iloc[1:]
+    )
 
 
 def test_a_flow_table_of_the_registry_can_be_read_back():
