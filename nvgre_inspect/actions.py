@@ -126,6 +126,13 @@ _ALL = (
     Action(
         "cycle_inner_outer", "Inner/outer", "show the inner, the outer or both headers", Group.VIEW, (Context.PACKETS,)
     ),
+    Action(
+        "raw_numbers",
+        "Raw numbers",
+        "TCP sequence numbers as on the wire, or relative",
+        Group.VIEW,
+        (Context.PACKETS,),
+    ),
     Action("zoom_in", "Closer", "look closer at a part of the plot", Group.VIEW, _PLOT),
     Action("zoom_out", "Further", "see more of the plot, from further away", Group.VIEW, _PLOT),
     Action("zoom_all", "All", "see all of the plot", Group.VIEW, _PLOT),

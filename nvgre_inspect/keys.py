@@ -62,6 +62,7 @@ DEFAULTS: dict[str, tuple[str, ...]] = {
     "pause": ("p",),
     "cancel_loading": ("ctrl+c",),
     "cycle_inner_outer": ("i",),
+    "raw_numbers": ("r",),
     "zoom_in": ("+",),
     "zoom_out": ("_",),  # "-" hides a column
     "zoom_all": ("0",),

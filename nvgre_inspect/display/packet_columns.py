@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from nvgre_inspect.display.presented import Presented, presented
 from nvgre_inspect.display.text import escape
 from nvgre_inspect.display.times import TimeFormat
 from nvgre_inspect.display.values import NULL, Texts
+from nvgre_inspect.flows.relative_numbers import ACK, SEQ
 from nvgre_inspect.model.columns import PACKETS
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ VIEWS: dict[str, tuple[str, ...]] = {
 #: Where there is little room: columns that are left out, and those that stand for wider ones.
 _LEFT_OUT = {"length"}
 _SHORTER = {"tenant": "vsid"}
+#: The sequence numbers of a TCP segment's text, as on the wire.
+_NUMBERS = re.compile(r"(\d+ → \d+ \[[^]]*\] Seq=)(\d+)(?:( Ack=)(\d+))?")
 
 
 def columns_of(view: str, *, narrow: bool) -> list[str]:
@@ -39,18 +43,21 @@ def columns_of(view: str, *, narrow: bool) -> list[str]:
     return [_SHORTER.get(name, name) for name in names if name not in _LEFT_OUT] if narrow else list(names)
 
 
-def packet_columns(names: Names, time_style: str, *, narrow: bool) -> Mapping[str, Presented]:
+def packet_columns(
+    names: Names, time_style: str, *, narrow: bool, raw_numbers: bool = False
+) -> Mapping[str, Presented]:
     """Every column of the packets table that can be shown, by name; `time_style` is that of `-t`.
 
     Beside the table's own: `source` and `destination` are the innermost packet's addresses (its ports are in `info`),
     `outer_source` and `outer_destination` the provider addresses, outside any tunnel the packet's own. `narrow`: times
-    without date, to the millisecond.
+    without date, to the millisecond. `raw_numbers`: TCP sequence numbers as on the wire, also where rows have relative
+    ones (`flows.relative_numbers`).
     """
     columns = dict(presented(PACKETS, names, time_style))
     columns["time"] = replace(columns["time"], texts=partial(_times, time_style=time_style, short=narrow))
     columns["number"] = replace(columns["number"], heading="no.", right=True)
     columns["protocol"] = replace(columns["protocol"], heading="proto")
-    columns["info"] = replace(columns["info"], texts=_infos)
+    columns["info"] = replace(columns["info"], texts=partial(_infos, raw_numbers=raw_numbers))
     # Seen so far of the same packet: which tenant it is of says as much as its number.
     columns["vsid"] = replace(columns["vsid"], texts=partial(values.tenants, names=names, with_encap=False))
     for side, name, whose in (("src", "source", "from which"), ("dst", "destination", "to which")):
@@ -87,11 +94,25 @@ def _outer(rows: pd.DataFrame, outer: str, inner: str, names: Names) -> Texts:
     return [own[i] if text == NULL else text for i, text in enumerate(provider)], None
 
 
-def _infos(rows: pd.DataFrame) -> Texts:
+def _infos(rows: pd.DataFrame, *, raw_numbers: bool) -> Texts:
     """What the packet says, and what is odd about it before that: anomalies must not be cut off."""
     texts = values.by_category(rows["info"], lambda text: escape(str(text)))
+    if SEQ in rows and not raw_numbers:
+        texts = list(map(_renumbered, texts, rows[SEQ].tolist(), rows[ACK].tolist()))
     odd = rows["anomalies"].tolist()
     return (
         [f"! {' '.join(names)} · {text}" if names else text for text, names in zip(texts, odd, strict=True)],
         ["note" if names else None for names in odd],
     )
+
+
+def _renumbered(text: str, seq: int, ack: int) -> str:
+    """The text of a TCP segment with relative numbers; others have none (-1)."""
+    found = _NUMBERS.match(text)
+    if found is None:
+        return text
+    start, raw_seq, label, raw_ack = found.groups()
+    numbers = f"{start}{raw_seq if seq < 0 else seq}"
+    if label:
+        numbers += f"{label}{raw_ack if ack < 0 else ack}"
+    return numbers + text[found.end() :]

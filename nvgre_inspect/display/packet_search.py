@@ -7,20 +7,29 @@ all of a million take a minute, during which `stop` is asked. A filter is faster
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from nvgre_inspect.display.presented import Presented
 from nvgre_inspect.display.search import find_text
-from nvgre_inspect.flows.packet_pages import PacketPages
 
 #: What is near is to be found at once; what is far in as few pieces as memory allows.
 _FIRST, _MOST = 64, 4096
 
 
+class Pages(Protocol):
+    """What reads packets again, as rows that are formatted as they are shown."""
+
+    def page(self, numbers: npt.NDArray[np.int64]) -> pd.DataFrame:
+        """The rows of the packets of these numbers."""
+        ...
+
+
 def find_packet(
-    pages: PacketPages,
+    pages: Pages,
     numbers: range | npt.NDArray[np.int64],
     columns: Sequence[Presented],
     text: str,

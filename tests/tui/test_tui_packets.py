@@ -52,6 +52,35 @@ async def packets(*files, size=(80, 24), keys=("5",), options=None, scope=None):
             yield pilot
 
 
+async def test_sequence_numbers_are_relative_and_on_request_raw():
+    async with packets(SAMPLES / "tcp-lab.pcap", size=(160, 24)) as pilot:
+        raw = pilot.app.screen.pages.page(np.array([1, 3]))["info"].tolist()
+        seen = "\n".join(lines(pilot))
+        assert "[SYN] Seq=0 Win=" in seen
+        assert "[ACK] Seq=1 Ack=1 Win=" in seen
+        assert raw[0] not in seen
+        assert "sequence numbers" not in pilot.app.screen.words()[-1]
+        await press(pilot, "r")
+        seen = "\n".join(lines(pilot))
+        assert raw[0] in seen
+        assert raw[1] in seen
+        assert pilot.app.screen.words()[-1] == "raw sequence numbers"
+        await press(pilot, "r")
+        assert "[ACK] Seq=1 Ack=1 Win=" in "\n".join(lines(pilot))
+
+
+async def test_the_search_finds_what_is_shown_and_filters_what_is_on_the_wire():
+    async with packets(SAMPLES / "tcp-lab.pcap", size=(160, 24)) as pilot:
+        await press(pilot, "ctrl+f", *"Seq=1407 Ack=1 ", "enter")
+        shown = pilot.app.screen.packet_list
+        assert "Seq=1407 Ack=1 " in lines(pilot)[shown.cursor_row - int(shown.scroll_y)]
+        raw = shown.value("info")
+        shown.put_cursor(list(shown.shown).index("info"))
+        await press(pilot, "equals_sign")
+        assert raw in pilot.app.screen.filter_text
+        assert shown.value("info") == raw
+
+
 def lines(pilot):
     """The list's lines on the screen, without its heading."""
     shown = pilot.app.screen.packet_list

@@ -24,6 +24,7 @@ from nvgre_inspect.display.text import counted, escape
 from nvgre_inspect.flows.filter import Filter
 from nvgre_inspect.flows.filter.writing import cell_filter
 from nvgre_inspect.flows.packet_scope import find_frames
+from nvgre_inspect.flows.relative_numbers import Origins, RelativePages
 from nvgre_inspect.flows.scoped import Narrow
 from nvgre_inspect.tui.frame_search import Asked, FrameSearch, FramesFound
 from nvgre_inspect.tui.latest import Latest
@@ -47,7 +48,7 @@ _ROOMY = 110
 #: How long a filter that is being typed is tried.
 _PATIENCE_SECONDS = 1.0
 
-RowsAsked = tuple["PacketPages", PacketList.Wanted]
+RowsAsked = tuple[RelativePages, PacketList.Wanted]
 Tried = tuple["PacketPages", Asked]
 
 
@@ -76,6 +77,8 @@ class PacketRowsScreen(FilteredScreen):
         self._found: FramesFound | None = None
         self._view = next(iter(VIEWS))
         self._narrow = True
+        self._raw_numbers = False
+        self._origins = Origins()
         #: The packet to go to as soon as there is one.
         self._wanted: int | None = None
         self._search = FrameSearch(self, self.app.session)
@@ -107,7 +110,9 @@ class PacketRowsScreen(FilteredScreen):
 
     def _present(self, shown: list[str] | None = None) -> None:
         self._narrow = self.size.width < _ROOMY
-        columns = packet_columns(self.app.settings.names, self.app.time_style, narrow=self._narrow)
+        columns = packet_columns(
+            self.app.settings.names, self.app.time_style, narrow=self._narrow, raw_numbers=self._raw_numbers
+        )
         self.packet_list.present(columns, shown or columns_of(self._view, narrow=self._narrow))
 
     def action_cycle_inner_outer(self) -> None:
@@ -121,6 +126,12 @@ class PacketRowsScreen(FilteredScreen):
         """The next way to show times."""
         self.app.next_time_style()
         self._present(list(self.packet_list.shown))
+
+    def action_raw_numbers(self) -> None:
+        """TCP sequence numbers as on the wire, or relative to each direction's first."""
+        self._raw_numbers = not self._raw_numbers
+        self._present(list(self.packet_list.shown))
+        self.say()
 
     @on(PacketList.ColumnsAsked)
     def _choose_columns(self) -> None:
@@ -203,10 +214,16 @@ class PacketRowsScreen(FilteredScreen):
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
+    @property
+    def _shown_pages(self) -> RelativePages | None:
+        """What rows are read with as they are shown."""
+        found = self._found
+        return None if found is None else RelativePages(found.pages, found.asked.snapshot.state, self._origins)
+
     @on(PacketList.Wanted)
     def _ask_rows(self, message: PacketList.Wanted) -> None:
-        if self.pages is not None:
-            self._rows.ask((self.pages, message))
+        if (pages := self._shown_pages) is not None:
+            self._rows.ask((pages, message))
 
     @staticmethod
     def _read_rows(asked: RowsAsked) -> pd.DataFrame | CaptureError:
@@ -236,7 +253,8 @@ class PacketRowsScreen(FilteredScreen):
             words.append(f"{found.total:,} without the filter")
         if self.packet_list.marked:
             words.append(f"{len(self.packet_list.marked):,} marked")
-        return [*words, f"{self._view} headers"]
+        words.append(f"{self._view} headers")
+        return [*words, "raw sequence numbers"] if self._raw_numbers else words
 
     @on(PacketList.Moved)
     def _moved(self) -> None:
@@ -286,15 +304,15 @@ class PacketRowsScreen(FilteredScreen):
 
     def seek(self, text: str, *, backwards: bool) -> None:
         """Let a worker find the next packet that shows the text."""
-        if self.pages is not None:
-            self._seek_text(self.pages, self.packet_list.numbers, text, backwards)
+        if (pages := self._shown_pages) is not None:
+            self._seek_text(pages, self.packet_list.numbers, text, backwards)
 
     def show_match(self, row: int) -> None:
         """Put the cursor there."""
         self.packet_list.go(row)
 
     @work(thread=True, exclusive=True, group="search")
-    def _seek_text(self, pages: PacketPages, numbers: Numbers, text: str, backwards: bool) -> None:
+    def _seek_text(self, pages: RelativePages, numbers: Numbers, text: str, backwards: bool) -> None:
         worker, shown = get_current_worker(), self.packet_list
         columns = [shown.presented[name] for name in shown.shown]
         start, stop = shown.cursor_row, lambda: worker.is_cancelled

@@ -77,7 +77,7 @@ def signs(packets: FlowPackets, theme: str) -> Text:
 
 
 class SequencePlot(PlotWidget, can_focus=True, inherit_bindings=False):
-    """Both directions over time. Arrows move what is seen; keys that elsewhere turn pages zoom, as their own keys do."""
+    """Both directions over time. Arrows move what is seen; keys that turn pages elsewhere zoom, beside those for it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Context.CHART), *bindings(Context.PLOT)]
     DEFAULT_CSS = """
