@@ -10,7 +10,8 @@ from nvgre_inspect.cli.arguments import Parser, add_files, add_words, nonempty
 
 DESCRIPTION = """\
 Write the per-tenant reports into a directory: captures.csv, tenants.csv, tunnels.csv,
-endpoints.csv, and the flows of each tenant, as nvgre-5001.csv.
+endpoints.csv, placements.csv, findings.csv, and the flows of each tenant, as nvgre-5001.csv
+(none.csv: of what is outside tunnels).
 """
 
 
