@@ -2,7 +2,8 @@
 
 SIGTERM and Ctrl-C end the capture cleanly: what was received until then is counted, and the last interval is printed.
 Intervals are of the clock on the wall; a packet belongs to the one in which it was counted. Rows without packets in the
-interval are left out, but of tenants, of which silence is worth knowing.
+interval are left out, but of tenants, of which silence is worth knowing. Where packets go to standard output (`-w -`,
+`--decap-to -`) tables go to standard error.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli import analysis, terminal
 from nvgre_inspect.cli.errors import DONE, INTERRUPTED
+from nvgre_inspect.cli.live_input import writes_packets
 from nvgre_inspect.cli.signals import ended_by_signals
 from nvgre_inspect.display.live import counters, dropped, received, totals
 from nvgre_inspect.display.times import TimeFormat
@@ -61,6 +63,7 @@ class Headless:
         self._began_ns = time.time_ns()
         self._packets = 0
         self._header_written = False
+        self._out = sys.stderr if writes_packets(arguments) else sys.stdout
 
     def run(self) -> int:
         """Capture to the end; the exit code."""
@@ -81,6 +84,8 @@ class Headless:
         return INTERRUPTED if signal.SIGINT in signals else DONE
 
     def _print(self) -> None:
+        if self._out is sys.stderr and self._arguments.quiet:
+            return
         snapshot = self._session.snapshot()
         assert isinstance(snapshot, LiveSnapshot)
         ended_ns = time.time_ns()
@@ -107,8 +112,8 @@ class Headless:
         self._before, self._began_ns, self._packets = snapshot.totals, ended_ns, packets
 
     def _write(self, rows: pd.DataFrame, at_ns: int, per_second: float) -> None:
-        stream = sys.stdout.buffer
-        sys.stdout.flush()
+        stream = self._out.buffer
+        self._out.flush()
         if self._arguments.format == "csv":
             from nvgre_inspect.reports.csv import write_csv
 
@@ -119,7 +124,7 @@ class Headless:
 
             write_jsonl([rows], self._table, stream)
         else:
-            stream.write(self._text(rows, at_ns, per_second).encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+            stream.write(self._text(rows, at_ns, per_second).encode(self._out.encoding or "utf-8", "backslashreplace"))
         stream.flush()
 
     def _text(self, rows: pd.DataFrame, at_ns: int, per_second: float) -> str:
@@ -130,10 +135,10 @@ class Headless:
         form = TimeFormat(style, 3)
         lines = [f"{form([at_ns])[0]}  {counters(self._captures.interfaces, per_second)}"]
         if len(rows):
-            paint = terminal.Paint.choose(self._arguments.color or self._settings.options.color, sys.stdout)
+            paint = terminal.Paint.choose(self._arguments.color or self._settings.options.color, self._out)
             present = Presenter(self._table, self._settings.names, style, without=_LEFT_OUT)
             columns = present(rows.iloc[:_TEXT_ROWS])
-            layout = Layout.choose(columns, terminal.width(sys.stdout))
+            layout = Layout.choose(columns, terminal.width(self._out))
             lines += [*layout.head(columns, paint), *layout.rows(columns, paint)]
             if len(rows) > _TEXT_ROWS:
                 lines.append(f"… and {len(rows) - _TEXT_ROWS:,} more (--csv and --jsonl have all)")

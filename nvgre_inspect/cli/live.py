@@ -53,7 +53,9 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("live", help="traffic of an interface while it happens", description=DESCRIPTION)
     source = parser.add_argument_group("from where")
-    source.add_argument("source", nargs="?", metavar="-", choices=("-",), help="a capture that grows on standard input")
+    source.add_argument(
+        "source", nargs="?", metavar="-", type=_standard_input, help="a capture that grows on standard input"
+    )
     source.add_argument(
         "-i", dest="interfaces", action="append", metavar="INTERFACE", type=nonempty, help="capture; may be repeated"
     )
@@ -173,6 +175,14 @@ def _add_output(parser: Parser) -> None:
     group.add_argument("--theme", choices=THEME_CHOICES, help="colours of the terminal UI")
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     add_time(group)
+
+
+def _standard_input(text: str) -> str:
+    if text != "-":
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not standard input; -i {text} captures from an interface, --follow {text} reads a file"
+        )
+    return text
 
 
 def _flows(text: str) -> int:

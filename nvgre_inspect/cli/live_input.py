@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from nvgre_inspect.cli import analysis
+from nvgre_inspect.cli import analysis, terminal
 from nvgre_inspect.cli.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ def sources(arguments: argparse.Namespace) -> list[str]:
     if arguments.source is None:
         _fail("from where? -i INTERFACE, - (standard input), or --follow FILE; nvgre-inspect interfaces lists them")
     return ["-"]
+
+
+def writes_packets(arguments: argparse.Namespace) -> bool:
+    """Whether standard output is for packets."""
+    return "-" in (arguments.record, arguments.decap_to)
 
 
 def session_options(arguments: argparse.Namespace, settings: Config) -> SessionOptions:
@@ -176,6 +181,14 @@ def _check(arguments: argparse.Namespace, limits: Limits) -> None:
         _fail("-a filesize: is the size of a recording: -w FILE names it")
     if arguments.ring and arguments.record is None:
         _fail("-b goes on in the next file of a recording: -w FILE names it")
+    if arguments.record == "-" and limits.several_files:
+        _fail("-b goes on in the next file, of which standard output (-w -) has none")
+    if arguments.record == arguments.decap_to == "-":
+        _fail("-w - and --decap-to - would both write to standard output: give one of them a file or a FIFO")
+    if writes_packets(arguments) and arguments.format is not None:
+        _fail(f"packets go to standard output, where --{arguments.format} would write rows: give them a file or a FIFO")
+    if arguments.record == "-" and terminal.is_terminal(sys.stdout):
+        _fail("packets are not for a terminal: pipe them, for example | tcpdump -n -r -")
     if arguments.decap_to is not None and len(arguments.vsid or ()) != 1:
         _fail("--decap-to delivers one tenant's frames: --vsid says which")
 

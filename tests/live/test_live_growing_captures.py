@@ -97,3 +97,19 @@ def test_a_file_is_followed_while_it_grows_and_when_it_is_replaced(parts, tmp_pa
         path.write_bytes(first + second)
         running.wait_for(lambda lines: packets(lines) == 2 * count)
         assert running.end(signal.SIGTERM) == 0, running.words
+
+
+@pytest.mark.parametrize("words", [["-w", "-"], ["--decap-to", "-"]])
+def test_packets_on_standard_output_are_nothing_but_packets(tmp_path, words):
+    command = [sys.executable, "-m", "nvgre_inspect", "live", "-", "--headless", "--vsid", "5001", *words]
+    for silence in ([], ["-q"]):
+        with SAMPLE.open("rb") as sample:
+            done = subprocess.run([*command, *silence], cwd=CHECKOUT, stdin=sample, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        (tmp_path / "tenant").write_bytes(done.stdout)
+        with nvgre_inspect.open(SAMPLE) as session, nvgre_inspect.open(tmp_path / "tenant") as written:
+            tenant = session.tenants[session.tenants["vsid"] == 5001]
+            assert written.tenants["packets"].tolist() == tenant["packets"].tolist()
+            assert written.damage == []
+        # Tables for people are on the other stream.
+        assert (b"nvgre 5001" in done.stderr) is (silence == [])

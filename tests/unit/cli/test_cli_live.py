@@ -52,8 +52,30 @@ def test_how_to_capture_is_for_interfaces(run, source, words):
     assert f"{words[0]} says how interfaces are captured from (-i)" in refused(run, *source, *words)
 
 
+def test_a_name_alone_is_asked_what_it_is_of(run):
+    assert "'eth0' is not standard input; -i eth0 captures from an interface, --follow eth0 reads a file" in refused(
+        run, "eth0"
+    )
+
+
 def test_the_size_of_a_recording_needs_a_recording(run):
     assert "-a filesize: is the size of a recording: -w FILE names it" in refused(run, "-", "-a", "filesize:1MB")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["-w", "-", "--vsid", "1", "--decap-to", "-"], "would both write to standard output"),
+        (["-w", "-", "--csv"], "packets go to standard output, where --csv would write rows"),
+        (
+            ["--vsid", "1", "--decap-to", "-", "--jsonl"],
+            "packets go to standard output, where --jsonl would write rows",
+        ),
+        (["-w", "-", "-b", "filesize:1MB"], "-b goes on in the next file, of which standard output (-w -) has none"),
+    ],
+)
+def test_standard_output_is_for_one_thing(run, words, sentence):
+    assert sentence in refused(run, "-i", "x0", *words)
 
 
 @pytest.mark.parametrize(
