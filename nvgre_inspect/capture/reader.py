@@ -145,9 +145,7 @@ class CaptureReader:
             return recognise(self._head, file, self.name, codec.name if codec is not None else "")
         except CaptureError:
             if self._stream.failure is not None:
-                raise CaptureError(
-                    f"{self.name} is not a capture that can be read: it {self._stream.failure}"
-                ) from None
+                raise CaptureError(f"{self.name} {self._stream.failure}") from None
             raise
 
     # --- reading through -------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from io import FileIO
 from pathlib import Path
 
 from nvgre_inspect.capture import compression
-from nvgre_inspect.capture.limits import GIB, MIB, CaptureError, Limits
+from nvgre_inspect.capture.limits import MIB, CaptureError, Limits
 
 _INPUT_CHUNK = 1 << 17
 #: How long a pipe may be silent before what has arrived is handed on.
@@ -240,7 +240,7 @@ class Stream:
 
     def _stop_spooling(self, reason: str) -> None:
         self.failure = (
-            f"was read up to {self._spooled / GIB:.1f} GiB only: {reason} in {spool_folder(self._limits)}"
+            f"was read up to byte {self._spooled} only: {reason} in {spool_folder(self._limits)}"
             " (set TMPDIR to a folder with more room, or decompress the file first)"
         )
 
