@@ -22,10 +22,11 @@ from dissectors.stack import dissect
 from dissectors.tcp import TCP, flag_names
 from dissectors.udp import APPLICATIONS
 from nvgre_inspect.capture.linktype import linktype_name
+from nvgre_inspect.model import arrow
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.options import DecodeOptions
 
-_FLAGS = pa.array([flag_names(flags) for flags in range(256)])
+_FLAGS = arrow.strings([flag_names(flags) for flags in range(256)])
 #: Bytes: the data offset has four bits.
 _MAX_TCP_HEADER = 60
 
@@ -37,7 +38,7 @@ def _applications() -> tuple[npt.NDArray[np.int64], pa.Array]:
     for port, name in APPLICATIONS.items():
         rows[port] = len(texts)
         texts.append(name + " ")
-    return rows, pa.array(texts)
+    return rows, arrow.strings(texts)
 
 
 _APPLICATION_ROW, _APPLICATION_TEXT = _applications()
@@ -62,7 +63,7 @@ def info_texts(
     )
     for chosen, make in kinds:
         if chosen.any():
-            texts[chosen] = make(batch, records[chosen], frames[chosen]).to_numpy(zero_copy_only=False)
+            texts[chosen] = make(batch, records[chosen], frames[chosen]).to_pylist()
             rest &= ~chosen
     for row in np.flatnonzero(rest).tolist():
         frame = int(frames[row])
@@ -125,12 +126,12 @@ def _is_echo(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.NDAr
 
 
 def _number(values: npt.NDArray[Any]) -> pa.Array:
-    return pa.array(values.astype(np.int64)).cast(pa.string())
+    return arrow.numbers(values.astype(np.int64)).cast(pa.string())
 
 
 def _labelled(label: str, values: npt.NDArray[Any], shown: npt.NDArray[np.bool_]) -> pa.Array:
     """` label=value` where shown, else nothing."""
-    return pc.if_else(pa.array(shown), pc.binary_join_element_wise(f" {label}=", _number(values), ""), "")
+    return pc.if_else(arrow.booleans(shown), arrow.joined(f" {label}=", _number(values)), arrow.text(""))
 
 
 def _word(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.NDArray[np.int64], at: int) -> Any:
@@ -141,12 +142,12 @@ def _word(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.NDArray
 
 def _tcp_texts(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.NDArray[np.int64]) -> pa.Array:
     flags = records["tcp_flags"]
-    return pc.binary_join_element_wise(
+    return arrow.joined(
         _number(records["src_port"]),
         " → ",
         _number(records["dst_port"]),
         " [",
-        _FLAGS.take(pa.array(flags)),
+        _FLAGS.take(arrow.numbers(flags)),
         "] Seq=",
         _number(records["tcp_seq"]),
         _labelled("Ack", records["tcp_ack"], (flags & offsets.TCP_ACK_FLAG) != 0),
@@ -155,7 +156,6 @@ def _tcp_texts(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.ND
         _labelled("Urg", _word(batch, records, frames, 18), (flags & offsets.TCP_URG) != 0),
         " Len=",
         _number(np.maximum(records["payload_len"], 0)),
-        "",
     )
 
 
@@ -163,7 +163,7 @@ def _syn_texts(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.ND
     starts = (batch.offset[frames] + records["l4_off"]).tolist()
     ends = (batch.offset[frames] + batch.caplen[frames]).tolist()
     lengths = records["payload_len"].tolist()
-    return pa.array(
+    return arrow.strings(
         [
             TCP(batch.buffer[start : min(end, start + _MAX_TCP_HEADER)].tobytes()).info(max(length, 0))
             for start, end, length in zip(starts, ends, lengths, strict=True)
@@ -173,26 +173,24 @@ def _syn_texts(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.ND
 
 def _udp_texts(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.NDArray[np.int64]) -> pa.Array:
     to, origin = _APPLICATION_ROW[records["dst_port"]], _APPLICATION_ROW[records["src_port"]]
-    return pc.binary_join_element_wise(
-        _APPLICATION_TEXT.take(pa.array(np.where(to > 0, to, origin))),
+    return arrow.joined(
+        _APPLICATION_TEXT.take(arrow.numbers(np.where(to > 0, to, origin))),
         _number(records["src_port"]),
         " → ",
         _number(records["dst_port"]),
         " Len=",
         _number(records["payload_len"]),
-        "",
     )
 
 
 def _echo_texts(batch: PacketBatch, records: npt.NDArray[np.void], frames: npt.NDArray[np.int64]) -> pa.Array:
     request = np.isin(records["icmp_type"], (offsets.ICMP_ECHO, offsets.ICMPV6_ECHO))
     identifiers = [f"{identifier:04x}" for identifier in records["src_port"].tolist()]
-    return pc.binary_join_element_wise(
+    return arrow.joined(
         "Echo (ping) ",
-        pc.if_else(pa.array(request), "request", "reply"),
+        pc.if_else(arrow.booleans(request), arrow.text("request"), arrow.text("reply")),
         " id=0x",
-        pa.array(identifiers),
+        arrow.strings(identifiers),
         ", seq=",
         _number(_word(batch, records, frames, 6)),
-        "",
     )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Mask = npt.NDArray[np.bool_]
 
@@ -48,6 +49,11 @@ def strings(texts: Sequence[str]) -> pa.Array:
 def text(value: str) -> pa.Scalar:
     """One text, for functions that give it to each row."""
     return strings([value])[0]
+
+
+def joined(*parts: pa.Array | str) -> pa.Array:
+    """The texts of each row, one behind the other; a `str` is that of all rows. Null where a part is."""
+    return pc.binary_join_element_wise(*(text(part) if isinstance(part, str) else part for part in parts), text(""))
 
 
 def values_of(array: pa.Array, dtype: npt.DTypeLike) -> npt.NDArray[Any]:

@@ -31,7 +31,6 @@ _FORMULA = "^[=+\\-@\t\r\n]"
 _QUOTED = '[",\r\n]'
 #: RFC 8259 section 7: these characters must be escaped.
 _ESCAPED = '["\\\\\\x00-\\x1f]'
-_NOTHING, _QUOTE, _APOSTROPHE, _POINT = map(arrow.text, ("", '"', "'", "."))
 #: Above this a float times 10^decimals might not fit into int64.
 _LARGEST = float(1 << 62)
 
@@ -115,11 +114,11 @@ def csv_text(values: pa.Array) -> pa.Array:
     """Strings as CSV cells: an apostrophe before what a spreadsheet would run, quotes as in RFC 4180."""
     risky = pc.match_substring_regex(values, _FORMULA)
     if pc.any(risky).as_py():
-        values = pc.if_else(risky, joined(_APOSTROPHE, values), values)
+        values = pc.if_else(risky, arrow.joined("'", values), values)
     special = pc.match_substring_regex(values, _QUOTED)
     if pc.any(special).as_py():
         doubled = pc.replace_substring(values, '"', '""')
-        values = pc.if_else(special, joined(_QUOTE, doubled, _QUOTE), values)
+        values = pc.if_else(special, arrow.joined('"', doubled, '"'), values)
     return values
 
 
@@ -131,10 +130,10 @@ def _decimal_text(values: npt.NDArray[np.float64], decimals: int) -> pa.Array:
     # Rounding goes over int64; the rare number that is negative or too large for it goes by itself.
     odd = ~null & ((scaled < 0) | (scaled > _LARGEST))
     whole, fraction = np.divmod(np.rint(np.where(odd, 0.0, scaled)).astype(np.int64), scale)
-    text = pc.binary_join_element_wise(
+    text = arrow.joined(
         arrow.numbers(whole, null).cast(pa.string()),
+        ".",
         pc.utf8_lpad(arrow.numbers(fraction).cast(pa.string()), decimals, "0"),
-        _POINT,
     )
     if odd.any():
         exact = arrow.strings([f"{value:.{decimals}f}" for value in values[odd].tolist()])
@@ -161,7 +160,7 @@ def _json_values(column: Column, values: Values) -> pa.Array:
         return _spread(values, json_text)
     if isinstance(values, Nullable):
         text = _nullable_text(column, values)
-        return joined(_QUOTE, text, _QUOTE) if column.type is Type.TIME else text
+        return arrow.joined('"', text, '"') if column.type is Type.TIME else text
     if column.type is Type.LIST:
         return _each(values, lambda tuples: arrow.strings([_dumps(value) for value in tuples]))
     if column.type is Type.FLOAT:
@@ -171,7 +170,7 @@ def _json_values(column: Column, values: Values) -> pa.Array:
 
 def json_text(values: pa.Array) -> pa.Array:
     """Strings as JSON strings."""
-    quoted = joined(_QUOTE, values, _QUOTE)
+    quoted = arrow.joined('"', values, '"')
     special = pc.match_substring_regex(values, _ESCAPED)
     if pc.any(special).as_py():
         escaped = arrow.strings([_dumps(value) for value in values.filter(special).to_pylist()])
@@ -183,11 +182,6 @@ _dumps: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False).encode
 
 
 # --- lines ---------------------------------------------------------------------------------------------------------
-
-
-def joined(*parts: pa.Array | pa.Scalar) -> pa.Array:
-    """The texts of each row, one behind the other."""
-    return pc.binary_join_element_wise(*parts, _NOTHING)
 
 
 def text_bytes(lines: pa.Array) -> memoryview:

@@ -14,14 +14,12 @@ import pyarrow.compute as pc
 from nvgre_inspect.model import arrow
 from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.schema import Column, Table
-from nvgre_inspect.reports.cells import chosen, chunked, csv_cells, joined, text_bytes
+from nvgre_inspect.reports.cells import chosen, chunked, csv_cells, text_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nvgre_inspect.reports.output import Writable
-
-_COMMA, _NEWLINE = map(arrow.text, (",", "\n"))
 
 
 def write_csv(
@@ -49,5 +47,5 @@ def write_csv(
 def _lines(rows: Rows, columns: Sequence[Column]) -> memoryview:
     """The rows of one chunk as bytes."""
     cells = [csv_cells(column, rows[column.name]) for column in columns]
-    row = pc.binary_join_element_wise(*cells, _COMMA, null_handling="replace", null_replacement="")
-    return text_bytes(joined(row, _NEWLINE))
+    row = pc.binary_join_element_wise(*cells, arrow.text(","), null_handling="replace", null_replacement="")
+    return text_bytes(arrow.joined(row, "\n"))

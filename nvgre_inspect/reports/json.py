@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nvgre_inspect.model import arrow
 from nvgre_inspect.model.rows import Rows
 from nvgre_inspect.model.schema import Column, Table
-from nvgre_inspect.reports.cells import chosen, chunked, joined, json_cells, text_bytes
+from nvgre_inspect.reports.cells import chosen, chunked, json_cells, text_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +59,6 @@ def _objects(rows: Rows, columns: Sequence[Column], before: str, after: str) -> 
     parts: list[Any] = []
     lead = before + "{"
     for column in columns:
-        parts += [arrow.text(f'{lead}"{column.name}": '), json_cells(column, rows[column.name])]
+        parts += [f'{lead}"{column.name}": ', json_cells(column, rows[column.name])]
         lead = ", "
-    return text_bytes(joined(*parts, arrow.text("}" + after)))
+    return text_bytes(arrow.joined(*parts, "}" + after))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "fabric.pcapng"
-TABLES = ("captures", "tenants", "flows", "tunnels", "endpoints", "placements", "timeline")
+TABLES = ("captures", "tenants", "flows", "tunnels", "endpoints", "placements", "timeline", "packets")
 FORMS = ("csv", "json", "jsonl")
 SCRIPT = """
 import sys
