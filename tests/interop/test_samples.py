@@ -13,15 +13,6 @@ CAPTURES = sorted(path for path in SAMPLES.iterdir() if path.suffix in (".pcap",
 FALSE_TROUBLES = {"retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order", "lost_segment"}
 #: Where headers are wrong on purpose, or cut off.
 DAMAGED = {"vlan.pcap", "snaplen.pcap", "snaplen-headers.pcap", "truncated.pcap", "truncated.pcapng"}
-STATUS = (
-    "ip.checksum.status",
-    "tcp.checksum.status",
-    "udp.checksum.status",
-    "icmp.checksum.status",
-    "icmpv6.checksum.status",
-)
-CHECKED = tuple(part for name in ("ip", "tcp", "udp") for part in ("-o", f"{name}.check_checksum:TRUE"))
-BAD = "0"
 #: What tshark 3.4 takes made-up payload for, by port numbers, and finds it malformed.
 GUESSED = ("kip", "x11")
 
@@ -41,12 +32,12 @@ def test_every_capture_is_described_and_small() -> None:
 @tshark.needs_tshark
 @pytest.mark.parametrize("path", [p for p in CAPTURES if p.name not in DAMAGED], ids=lambda path: path.name)
 def test_checksums_are_right_and_nothing_is_malformed(path: Path) -> None:
-    names = [*STATUS, "_ws.malformed", "ip.flags.mf", "ip.frag_offset", "frame.protocols"]
-    for row in tshark.fields(path, names, options=(*tshark.STATELESS, *CHECKED)):
+    names = [*tshark.CHECKSUMS, "_ws.malformed", "ip.flags.mf", "ip.frag_offset", "frame.protocols"]
+    for row in tshark.fields(path, names, options=(*tshark.STATELESS, *tshark.CHECKED)):
         fragment = "1" in row["ip.flags.mf"] or any(int(offset) for offset in row["ip.frag_offset"])
         if fragment or re.search("icmp(v6)?:ip", row["frame.protocols"][0]):
             continue  # what comes in parts, or is quoted in part, cannot be summed up
-        assert not any(BAD in row[name] for name in STATUS), row
+        assert not any(tshark.BAD in row[name] for name in tshark.CHECKSUMS), row
         assert not row["_ws.malformed"] or row["frame.protocols"][0].endswith(GUESSED), row
 
 

@@ -13,16 +13,6 @@ from tests.builders.played import HEALTHY, NAMES, Player
 
 pytestmark = [pytest.mark.interop, tshark.needs_tshark]
 
-STATUS = (
-    "ip.checksum.status",
-    "tcp.checksum.status",
-    "udp.checksum.status",
-    "icmp.checksum.status",
-    "icmpv6.checksum.status",
-    "igmp.checksum.status",
-)
-CHECKED = tuple(part for name in ("ip", "tcp", "udp") for part in ("-o", f"{name}.check_checksum:TRUE"))
-BAD = "0"
 #: What an offloading interface leaves to be filled in, tshark 4.4 takes for right, and says so.
 LEFT_TO_OFFLOAD = "Partial (pseudo header) checksum"
 TROUBLES = ("retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order", "lost_segment")
@@ -37,7 +27,7 @@ def player(tmp_path_factory: pytest.TempPathFactory) -> Player:
 def test_nothing_is_malformed_and_checksums_are_wrong_only_where_that_was_injected(player, name):
     scenario = player(name)
     names = [
-        *STATUS,
+        *tshark.CHECKSUMS,
         "_ws.malformed",
         "_ws.expert.message",
         "ip.flags.mf",
@@ -46,13 +36,13 @@ def test_nothing_is_malformed_and_checksums_are_wrong_only_where_that_was_inject
         "frame.protocols",
     ]
     wrong = set()
-    for row in tshark.fields(scenario.capture, names, options=(*tshark.STATELESS, *CHECKED)):
+    for row in tshark.fields(scenario.capture, names, options=(*tshark.STATELESS, *tshark.CHECKED)):
         in_parts = "1" in row["ip.flags.mf"] or any(int(part) for part in row["ip.frag_offset"])
         if in_parts or row["ipv6.fragment"] or re.search("icmp(v6)?:ip", row["frame.protocols"][0]):
             continue  # what comes in parts, or is quoted in part, cannot be summed up
         assert not row["_ws.malformed"], row
         partial = any(LEFT_TO_OFFLOAD in message for message in row["_ws.expert.message"])
-        if partial or any(BAD in row[status] for status in STATUS):
+        if partial or any(tshark.BAD in row[status] for status in tshark.CHECKSUMS):
             wrong.add(int(row["frame.number"][0]))
     injected = scenario.frames_of("bad-checksum")
     assert wrong <= injected

@@ -31,6 +31,17 @@ from nvgre_inspect.wireshark.tshark import Outcome, TsharkError, find, installed
 
 __all__ = ["STATELESS", "Row", "TsharkError"]
 
+#: What tshark finds of checksums, once `CHECKED` makes it look at them all; BAD is a wrong one.
+CHECKSUMS = (
+    "ip.checksum.status",
+    "tcp.checksum.status",
+    "udp.checksum.status",
+    "icmp.checksum.status",
+    "icmpv6.checksum.status",
+    "igmp.checksum.status",
+)
+CHECKED = tuple(part for name in ("ip", "tcp", "udp") for part in ("-o", f"{name}.check_checksum:TRUE"))
+BAD = "0"
 #: The words of `tcp.analysis` that are counted.
 ANALYSIS = (
     "retransmission",
