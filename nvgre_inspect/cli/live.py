@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from nvgre_inspect.cli import analysis, live_input
 from nvgre_inspect.cli.arguments import (
@@ -18,7 +19,8 @@ from nvgre_inspect.cli.arguments import (
     nonempty,
     positive,
 )
-from nvgre_inspect.cli.errors import DAMAGED, DONE, USAGE, CommandError
+from nvgre_inspect.cli.errors import DAMAGED, DONE, INTERRUPTED, USAGE, CommandError
+from nvgre_inspect.cli.signals import ended_by_signals
 from nvgre_inspect.config import THEME_CHOICES
 
 if TYPE_CHECKING:
@@ -277,12 +279,21 @@ def _show(
         options=replace(settings.options, time=time),
         tui=replace(settings.tui, theme=theme, mouse=settings.tui.mouse and not arguments.no_mouse),
     )
-    app = run_live(
-        lambda report: Session(lambda: captures, options, report, logged(log)),
-        sources,
-        settings,
-        at_end=lambda session: log_rest(log, session),
-    )
+    try:
+        with ended_by_signals(_leave) as signals:
+            app = run_live(
+                lambda report: Session(lambda: captures, options, report, logged(log)),
+                sources,
+                settings,
+                at_end=lambda session: log_rest(log, session),
+            )
+    except SystemExit:
+        return INTERRUPTED if signal.SIGINT in signals else DONE, captures.notes
     if app.outcome is not None and app.outcome.error is not None:
         raise app.outcome.error
     return app.return_code or DONE, captures.notes if app.outcome is None else app.outcome.notes
+
+
+def _leave() -> NoReturn:
+    # The one exception besides KeyboardInterrupt that an event loop lets through: the terminal is put back on its way.
+    raise SystemExit(DONE)

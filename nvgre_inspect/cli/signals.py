@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a clean end: what goes on until somebody ends it says its last words."""
+"""Signals as a clean end: what goes on until somebody ends it says its last words, and closes what it writes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,27 @@ from contextlib import contextmanager
 
 @contextmanager
 def ended_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Within the block Ctrl-C (SIGINT) and SIGTERM call `stop`; which of them came."""
+    """Within the block Ctrl-C (SIGINT), SIGTERM, and SIGHUP of a terminal that goes away call `stop`, which may
+    raise: the first of them, once. Which came.
+
+    SIGHUP stays ignored where it is: nohup(1).
+    """
     came: list[int] = []
 
     def end(number: int, _frame: object) -> None:
         came.append(number)
-        stop()
+        if len(came) == 1:
+            stop()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, end) for number in _ending()}
     try:
         yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _ending() -> Iterator[signal.Signals]:
+    yield from (signal.SIGINT, signal.SIGTERM)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # Windows has none
+        yield signal.SIGHUP

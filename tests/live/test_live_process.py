@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,11 @@ def drawn(socket: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
+def asked(socket: str, form: str) -> str:
+    words = ["tmux", "-L", socket, "display-message", "-p", "-t", "ui", form]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def wait_for_drawn(socket: str, text: str) -> str:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while text not in (screen := drawn(socket)):
@@ -146,19 +152,29 @@ def wait_for_drawn(socket: str, text: str) -> str:
     return screen
 
 
-@pytest.mark.slow
-def test_nothing_is_lost_while_the_terminal_ui_is_paused_under_load(veth_pair: VethPair, tmp_path):
+@contextmanager
+def terminal_ui(pair: VethPair, folder: Path, *words: str | Path) -> Iterator[str]:
+    """`live` on the pair's far end, in a terminal of tmux's; which socket tmux has. The exit code is shown."""
     if not shutil.which("tmux"):
         pytest.skip("tmux is missing (Debian: apt-get install tmux)")
     socket = f"nvgre-live-{os.getpid()}"
-    ui = veth_pair.namespace.command(sys.executable, "-m", "nvgre_inspect", "live", "-i", veth_pair.far)
+    shell = ["sh", "-c", '"$@"; echo "left with $?"; read -r _', "sh"]
+    ui = pair.namespace.command(*shell, sys.executable, "-m", "nvgre_inspect", "live", "-i", pair.far, *words)
     # What tests of text tables set for themselves would be the terminal's size here.
     inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    environment = {**inherited, "PYTHONPATH": str(CHECKOUT), "NVGRE_INSPECT_STATE": str(tmp_path)}
-    words = ["tmux", "-L", socket, "-f", "/dev/null", "new-session", "-d", "-s", "ui", "-x", "160", "-y", "40", *ui]
-    subprocess.run(words, check=True, env=environment, cwd=CHECKOUT)
+    environment = {**inherited, "PYTHONPATH": str(CHECKOUT), "NVGRE_INSPECT_STATE": str(folder)}
+    tmux = ["tmux", "-L", socket, "-f", "/dev/null", "new-session", "-d", "-s", "ui", "-x", "160", "-y", "40"]
+    subprocess.run([*tmux, *ui], check=True, env=environment, cwd=CHECKOUT)
     try:
         wait_for_drawn(socket, "received 0")
+        yield socket
+    finally:
+        subprocess.run(["tmux", "-L", socket, "kill-server"], check=False)
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_while_the_terminal_ui_is_paused_under_load(veth_pair: VethPair, tmp_path):
+    with terminal_ui(veth_pair, tmp_path) as socket:
         keys = ["tmux", "-L", socket, "send-keys", "-t", "ui"]
         veth_pair.send(frames(100))
         wait_for_drawn(socket, "received 100 ")
@@ -175,5 +191,22 @@ def test_nothing_is_lost_while_the_terminal_ui_is_paused_under_load(veth_pair: V
         assert f"received {sent:,} " in screen
         subprocess.run([*keys, "2"], check=True)
         wait_for_drawn(socket, f"{sent:,}")
-    finally:
-        subprocess.run(["tmux", "-L", socket, "kill-server"], check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_terminal_ui_and_leaves_everything_whole(veth_pair: VethPair, tmp_path, number, code):
+    recording, flows = tmp_path / "all.pcapng", tmp_path / "flows.jsonl"
+    with terminal_ui(veth_pair, tmp_path, "-w", recording, "-o", flows) as socket:
+        veth_pair.send(frames(100))
+        wait_for_drawn(socket, "received 100 ")
+        shell = asked(socket, "#{pane_pid}")
+        (process,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        os.kill(int(process), number)
+        wait_for_drawn(socket, f"left with {code}\n")
+        # The screen of before is there again, and the mouse is the terminal's.
+        assert asked(socket, "#{alternate_on} #{mouse_any_flag}") == "0 0"
+    assert len(flows.read_text().splitlines()) == 100
+    with nvgre_inspect.open(recording) as session:
+        assert session.captures[["packets", "dropped_kernel"]].to_numpy().tolist() == [[100, 0]]
+    assert [path for path in tmp_path.iterdir() if path.suffix == ".part"] == []
