@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NoReturn
 
-from nvgre_inspect.cli.errors import USAGE, CommandError, nearest
+from nvgre_inspect.cli.errors import USAGE, CommandError
 from nvgre_inspect.config import COLOR_CHOICES, GRE_KEY_CHOICES, TIME_CHOICES
+from nvgre_inspect.model.spelling import nearest
 
 #: The machine-readable formats: name (an option, and the suffix of a file) -> what `--help` says.
 FORMATS = {
@@ -16,6 +17,16 @@ FORMATS = {
     "json": "one array of objects",
     "jsonl": "one object a line",
     "parquet": "Apache Parquet",
+}
+
+#: Options that those who know tshark and tcpdump will try, and what is here instead.
+_TSHARK_OPTIONS = {
+    "-r": "captures are named without an option",
+    "-n": "names are never looked up",
+    "-V": "nvgre-inspect dissect FILE NUMBER shows a packet as a tree",
+    "-x": "nvgre-inspect dissect FILE NUMBER shows a packet and its bytes",
+    "-T": "--csv, --json, --jsonl and --parquet are the formats",
+    "-e": "--fields a,b,c chooses columns",
 }
 
 
@@ -47,7 +58,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"{word}: one argument too many")
         takers = [name for name, command in commands.items() if word in command._option_string_actions]
         if not takers:
-            self.error(f"unknown option {word}{nearest(word, self._option_string_actions)}")
+            self.error(f"unknown option {word}{self._instead(word)}")
         if word == "-Y":
             self.error(
                 "-Y FILTER selects rows of one table: nvgre-inspect flows FILE -Y FILTER; here -R FILTER counts "
@@ -55,6 +66,16 @@ class Parser(argparse.ArgumentParser):
             )
         of = takers[0] if len(takers) == 1 else f"{', '.join(takers[:-1])} and {takers[-1]}"
         self.error(f"{word} is an option of {of}")
+
+    def _instead(self, word: str) -> str:
+        """What was meant by an option that no command has, so far as that can be guessed; begins with a semicolon."""
+        if word in _TSHARK_OPTIONS:
+            return f"; {_TSHARK_OPTIONS[word]}"
+        name = word.lstrip("-")
+        if len(name) < 2:  # all other letters are as near
+            return ""
+        meant = nearest(name, [text[2:] for text in self._option_string_actions if text.startswith("--")])
+        return f"; did you mean --{meant}?" if meant else ""
 
     def synopsis(self) -> str:
         """`nvgre-inspect dissect FILE NUMBER [options]`."""
@@ -77,7 +98,11 @@ def value_name(action: argparse.Action) -> str:
 def add_files(parser: Parser) -> None:
     """FILE..., and what decides how they are read."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="a capture (pcap, pcapng; gzip, zstd, xz, lz4), - for stdin"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        type=nonempty,
+        help="a capture (pcap, pcapng; gzip, zstd, xz, lz4), - for stdin",
     )
     group = parser.add_argument_group("reading")
     group.add_argument(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nvgre_inspect.cli import analysis, asking
-from nvgre_inspect.cli.arguments import Parser, add_decoding, add_tshark_option, add_words, packet_number
+from nvgre_inspect.cli.arguments import Parser, add_decoding, add_tshark_option, add_words, nonempty, packet_number
 from nvgre_inspect.cli.terminal import Paint
 from nvgre_inspect.display.text import counted, escape
 
@@ -34,7 +34,7 @@ tenant's own packets of this conversation, up to this one, and nothing of other 
 def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("dissect", help="one packet as a tree, and its bytes", description=DESCRIPTION)
-    parser.add_argument("file", metavar="FILE", help="a capture, - for stdin")
+    parser.add_argument("file", metavar="FILE", type=nonempty, help="a capture, - for stdin")
     parser.add_argument("number", metavar="NUMBER", type=packet_number, help="the packet's number, from 1")
     reading = parser.add_argument_group("reading")
     add_decoding(reading)

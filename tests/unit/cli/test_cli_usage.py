@@ -44,6 +44,7 @@ def test_a_value_of_sort_may_begin_with_a_dash():
         (["flows", "x", "--fields", "a,,b"], "'a,,b' is not a list of columns as a,b,c"),
         (["flows", "x", "-t", "z"], "argument -t: invalid choice: 'z'"),
         (["dissect", "x", "0"], "'0' is not a packet's number"),
+        (["flows", "x", ""], "argument FILE: a name is needed, not an empty text"),
         (["flows", "x", "-o", ""], "argument -o: a name is needed, not an empty text"),
         (["flows", "x", "--interface", ""], "argument --interface: a name is needed, not an empty text"),
         (["flows", "x", "-o", "flows.XLSX"], "flows.XLSX: xlsx is not written; csv, json, jsonl, parquet are"),
@@ -55,6 +56,10 @@ def test_a_value_of_sort_may_begin_with_a_dash():
         (["-Y", "vsid == 1", "x"], "nvgre-inspect view: -Y FILTER selects rows of one table"),
         (["export", "x", "-o", "d", "-Y", "vsid == 1"], "-R FILTER counts only packets that match"),
         (["x", "--fields=a"], "nvgre-inspect view: --fields is an option of captures, tenants, "),
+        (["flows", "x", "-json"], "unknown option -json; did you mean --json?"),
+        (["flows", "x", "--bogus"], "unknown option --bogus (see"),
+        (["flows", "x", "-Q"], "unknown option -Q (see"),
+        (["packets", "-r", "x"], "unknown option -r; captures are named without an option (see"),
         (["flows", "x", "--path"], "nvgre-inspect flows: --path is an option of config"),
     ],
 )
