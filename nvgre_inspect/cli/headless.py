@@ -1,9 +1,9 @@
 """`live --headless`: what tenants, tunnels or flows did in an interval, printed when it is over.
 
-SIGTERM, SIGHUP and Ctrl-C end the capture cleanly: what was received until then is counted, and the last interval is printed.
-Intervals are of the clock on the wall; a packet belongs to the one in which it was counted. Rows without packets in the
-interval are left out, but of tenants, of which silence is worth knowing. Where packets go to standard output (`-w -`,
-`--decap-to -`) tables go to standard error.
+SIGTERM, SIGHUP and Ctrl-C end the capture cleanly: what was received until then is counted, and the last interval is
+printed. Intervals are of the clock on the wall; a packet belongs to the one in which it was counted. Rows without
+packets in the interval are left out, but of tenants, of which silence is worth knowing. Where packets go to standard
+output (`-w -`, `--decap-to -`) tables go to standard error.
 """
 
 from __future__ import annotations
