@@ -106,7 +106,7 @@ def test_the_tables_that_are_wanted_are_built_in_the_thread(session):
     loader.attach(heard, lambda: ["tunnels", "findings"])
     loader.start()
     snapshot = heard.wait_for(Outcome).snapshot
-    assert {"tunnels", "findings"} <= set(snapshot._tables)
+    assert {"tunnels", "findings"} <= set(snapshot._frames)
 
 
 def test_cancelled_is_what_was_read_so_far(session):
@@ -193,7 +193,7 @@ def test_the_first_look_is_at_the_first_frames(monkeypatch):
     monkeypatch.setattr(loading, "_FIRST_BYTES", 1)
     snapshot = first_look([FABRIC], SessionOptions())
     assert snapshot.state.frames == 1000
-    assert {"tenants", "tunnels"} <= set(snapshot._tables)
+    assert {"tenants", "tunnels"} <= set(snapshot._frames)
     assert first_look([FABRIC], SessionOptions(count=7)).state.frames == 7
     assert set(first_look([FABRIC], SessionOptions(read_filter="arp")).flows["protocol"]) == {"arp"}
 
