@@ -72,6 +72,7 @@ _APP = (Context.APP,)
 _SCREEN = (Context.SCREEN,)
 _TABLE = (Context.TABLE,)
 _CURSOR = (Context.TABLE, Context.TREE, Context.HEX, Context.CHART)
+_SIDEWAYS = (Context.TABLE, Context.TREE, Context.HEX, Context.PLOT)
 _PLOT = (Context.PLOT,)
 _FILTER = (Context.FILTER,)
 _DIALOG = (Context.DIALOG,)
@@ -90,8 +91,8 @@ _ALL = (
     Action("overlay", "Overlay", "the flows and tenants on the selected tunnel", Group.MOVE, _SCREEN, footer=True),
     Action("cursor_down", "Down", "one row down", Group.MOVE, _CURSOR),
     Action("cursor_up", "Up", "one row up", Group.MOVE, _CURSOR),
-    Action("cursor_left", "Left", "a column or byte to the left; fold the tree", Group.MOVE, _CURSOR),
-    Action("cursor_right", "Right", "a column or byte to the right; unfold it", Group.MOVE, _CURSOR),
+    Action("cursor_left", "Left", "a column or byte to the left; fold the tree", Group.MOVE, _SIDEWAYS),
+    Action("cursor_right", "Right", "a column or byte to the right; unfold it", Group.MOVE, _SIDEWAYS),
     Action("top", "Top", "to the first row; all of a plot", Group.MOVE, _CURSOR),
     Action("bottom", "Bottom", "to the last row", Group.MOVE, _CURSOR),
     Action("page_down", "Page down", "a page down; further away in a plot", Group.MOVE, _CURSOR),
