@@ -1,7 +1,8 @@
 """A table's columns as the terminal UI shows them: each formats the rows that are on the screen, and no others.
 
 To the registry's columns (`model.columns`) come those that put together what belongs together: `tenant` is encap, vsid
-and name, `source` and `destination` are address and port. Forward and reverse are `→` and `←`.
+and name, `source` and `destination` are address and port, `bytes` of a flow are those of both directions. Forward and
+reverse are `→` and `←`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pandas as pd
 
 from nvgre_inspect.display import values
 from nvgre_inspect.display.headings import direction, heading
+from nvgre_inspect.display.text import amount
 from nvgre_inspect.display.times import TimeFormat
 from nvgre_inspect.display.values import Texts
 from nvgre_inspect.model.columns import Column, Table, Type
@@ -29,7 +31,7 @@ _ARROWS = {"fwd": "→", "rev": "←"}
 class Presented:
     """One column for people."""
 
-    #: The registry's name, or `tenant`, `source`, `destination`.
+    #: The registry's name, or `tenant`, `source`, `destination`, `bytes`.
     name: str
     heading: str
     #: One sentence without a full stop.
@@ -43,6 +45,8 @@ class Presented:
     texts: Callable[[pd.DataFrame], Texts]
     #: Further columns that `texts` looks at.
     beside: tuple[str, ...] = ()
+    #: Whether it is the sum of its columns, and sorted by that.
+    summed: bool = False
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -63,7 +67,9 @@ _IN_PLACE = {"encap"}
 
 def usual(columns: Mapping[str, Presented]) -> list[str]:
     """The names of those that are shown unless somebody chooses others, the most important on the left."""
-    together = {name for column in columns.values() if len(column.columns) > 1 for name in column.columns}
+    together = {
+        name for column in columns.values() if len(column.columns) > 1 and not column.summed for name in column.columns
+    }
     if "tenant" in columns:
         together.add("name")
     names = [name for name, column in columns.items() if column.rank and name not in together]
@@ -76,6 +82,8 @@ def _all(table: Table, names: Names, time_style: str) -> Iterator[Presented]:
             yield _tenant(names)
         elif column.name in ("src_ip", "dst_ip") and f"{column.name[:3]}_port" in table:
             yield _end(table, column.name[:3])
+        elif column.name == "packets_fwd" and "bytes_fwd" in table:
+            yield _total("bytes", "Bytes of the inner frames in both directions")
         yield _single(table, column, names, time_style)
 
 
@@ -90,6 +98,15 @@ def _end(table: Table, side: str) -> Presented:
     beside = tuple(beside for beside in (f"{side}_mac", "protocol") if beside in table)
     texts = partial(values.ends, side=side)
     return Presented(name, name, meaning, (f"{side}_ip", f"{side}_port"), 1, False, texts, beside)
+
+
+def _total(name: str, meaning: str) -> Presented:
+    columns = (f"{name}_fwd", f"{name}_rev")
+
+    def texts(rows: pd.DataFrame) -> Texts:
+        return list(map(amount, rows[list(columns)].sum(axis=1).tolist())), None
+
+    return Presented(name, heading(name), meaning, columns, 1, True, texts, summed=True)
 
 
 def _single(table: Table, column: Column, names: Names, time_style: str) -> Presented:

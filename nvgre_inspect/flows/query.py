@@ -37,6 +37,8 @@ class Query:
     #: Columns to order by, the first before the next; empty: as the table has them.
     by: tuple[str, ...] = ()
     descending: bool = False
+    #: Whether the sum of those columns, which are counters, gives the order.
+    summed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,11 @@ def find(snapshot: Snapshot, query: Query) -> Found:
         positions = _passing(frame, positions, query.filter)
     if query.by:
         few = pd.DataFrame({name: _taken(frame[name], positions) for name in query.by}, copy=False)
-        placed = order(few, snapshot.schema(query.table), query.by, descending=query.descending)
+        if query.summed:
+            totals = few.to_numpy(dtype=np.int64).sum(axis=1)
+            placed = np.argsort(-totals if query.descending else totals, kind="stable")
+        else:
+            placed = order(few, snapshot.schema(query.table), query.by, descending=query.descending)
         positions = placed if positions is None else positions[placed]
     return Found(frame, positions, belonging)
 

@@ -26,9 +26,13 @@ def value_text(value: Any) -> str:
     return "" if value is None or pd.isna(value) else str(value)
 
 
-def of_cell(table: str, cell: Sequence[tuple[str, Any]]) -> list[Copyable]:
-    """The values of a cell (column, value; several where it shows several columns together), and their filter."""
-    text = " ".join(filter(None, (value_text(value) for _, value in cell)))
+def of_cell(table: str, cell: Sequence[tuple[str, Any]], text: str | None = None) -> list[Copyable]:
+    """The values of a cell (column, value; several where it shows several columns together), and their filter.
+
+    `text` is what the cell shows, where that is not the values one after the other.
+    """
+    if text is None:
+        text = " ".join(filter(None, (value_text(value) for _, value in cell)))
     tests = " && ".join(cell_filter(table, name, value) for name, value in cell)
     return [Copyable("value", text), Copyable("filter for this value", tests)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -31,5 +32,8 @@ def columns_of(app: InspectApp, table: str) -> dict[str, Presented]:
 
     columns = presented(LIVE_TABLES[table], names, time_style)
     meaning = "Bits a second on the underlay, second by second, each row to a scale of its own"
+    if "bytes" in columns and columns["bytes"].summed:
+        # What comes now says more; it can be chosen.
+        columns["bytes"] = replace(columns["bytes"], rank=0)
     columns["recent"] = Presented("recent", "recent", meaning, ("bits_per_s",), 2, False, recent, KEYS[table])
     return columns

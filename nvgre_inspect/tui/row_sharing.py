@@ -41,9 +41,11 @@ def packets_of(name: str, keys: Sequence[Any], snapshot: Snapshot, pages: Packet
 
 def texts_of(name: str, table: FrameTable, keys: Sequence[Any], filter_text: str) -> list[Copyable]:
     """The cell under the cursor, the rows with these keys, the filter that is applied."""
-    cell = [(column, table.rows.value(table.cursor_row, column)) for column in table.presented[table.column].columns]
+    shown = table.presented[table.column]
+    cell = [(column, table.rows.value(table.cursor_row, column)) for column in shown.columns]
+    total = str(sum(value for _, value in cell)) if shown.summed else None
     chosen = _chosen(table, keys)
-    offers = [*of_cell(name, cell), *of_rows(name, keys, lambda: chosen)]
+    offers = [*of_cell(name, cell, total), *of_rows(name, keys, lambda: chosen)]
     return [*offers, Copyable("the filter as it is", filter_text)] if filter_text else offers
 
 

@@ -39,8 +39,7 @@ async def overview(app: InspectApp, pilot: Pilot[None]) -> None:
 
 async def flows(app: InspectApp, pilot: Pilot[None]) -> None:
     """The flows of one tenant, the largest first, two of them marked."""
-    await press(pilot, "4", "l", "=")
-    await press(pilot, "l", "l", "l", "l", "l", "l", ">", "home", "space", "j", "space")
+    await press(pilot, "4", "l", "=", "space", "j", "space")
 
 
 async def filtering(app: InspectApp, pilot: Pilot[None]) -> None:

@@ -14,7 +14,8 @@ from nvgre_inspect.model.columns import TABLES
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.tui.screens.columns import arranged
 from nvgre_inspect.tui.widgets.rows import PAGE, WIDEST, Rows
-from nvgre_inspect.tui.widgets.table import FrameTable, Sorting, View
+from nvgre_inspect.tui.widgets.table import FrameTable
+from nvgre_inspect.tui.widgets.table_view import Sorting, View
 
 
 class Counted:

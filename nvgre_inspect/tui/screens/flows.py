@@ -1,4 +1,8 @@
-"""Flows: one row per conversation; Enter goes into one, `underlay` to the tunnels that carry it."""
+"""Flows: one row per conversation; Enter goes into one, `underlay` to the tunnels that carry it.
+
+The heaviest stand first, unless they are of traffic that still comes: rows that change places all the time cannot be
+read.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from nvgre_inspect.tui.scope import Scope
 from nvgre_inspect.tui.screens.rows import RowsScreen
 from nvgre_inspect.tui.steps import flow_step
 from nvgre_inspect.tui.widgets.table import FrameTable
+from nvgre_inspect.tui.widgets.table_view import Sorting
 
 
 class FlowsScreen(RowsScreen):
@@ -16,6 +21,11 @@ class FlowsScreen(RowsScreen):
     NAME = "flows"
     TABLE = "flows"
     TABLES = ("flows",)
+
+    def on_mount(self) -> None:
+        """The order is there before the rows."""
+        if not self.app.session.is_live:
+            self.table.show_sorting(Sorting("bytes", descending=True))
 
     def _scope(self) -> Scope:
         return self.app.scope.into(flow_step(self.row()))

@@ -31,7 +31,8 @@ from nvgre_inspect.tui.screens.filtered import FilteredScreen
 from nvgre_inspect.tui.sharing import Copyable, Packets, Rows
 from nvgre_inspect.tui.theme import style
 from nvgre_inspect.tui.widgets.filter_bar import FilterBar
-from nvgre_inspect.tui.widgets.table import FrameTable, View
+from nvgre_inspect.tui.widgets.table import FrameTable
+from nvgre_inspect.tui.widgets.table_view import View
 
 Asked = tuple[Snapshot, Query]
 #: Ordering and filtering more rows takes long enough to say so.
@@ -104,12 +105,14 @@ class RowsScreen(FilteredScreen):
 
     def _query(self) -> Query:
         scope, sorting = self.app.scope, self.table.sorting
+        column = self.table.presented[sorting.column] if sorting else None
         return Query(
             self.TABLE,
             Narrow(scope.tenant, scope.tunnel, scope.flow, scope.flow_id),
             self._filter,
-            self.table.presented[sorting.column].columns if sorting else (),
+            column.columns if column else (),
             bool(sorting and sorting.descending),
+            bool(column and column.summed),
         )
 
     def _find_rows(self, asked: Asked) -> tuple[Found, str]:
@@ -132,8 +135,9 @@ class RowsScreen(FilteredScreen):
         self.table.show(found.frame, found.positions)
         self._show_nothing(why)
         self.bar.show_matches(self.filter_text, len(found), found.belonging)
-        if self.app.following:
-            self.table.action_bottom()
+        if self.app.following and len(found):
+            # Tables have their rows in the order in which they came.
+            self.table.move_cursor(row=len(found) - 1 if found.positions is None else int(found.positions.argmax()))
         self.say()
 
     def _show_nothing(self, why: str) -> None:

@@ -9,7 +9,7 @@ The table orders and filters nothing: it posts what is asked for, and is shown t
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,30 +27,14 @@ from textual_fastdatatable.column import Column
 
 from nvgre_inspect.actions import Context
 from nvgre_inspect.display.presented import Presented
-from nvgre_inspect.display.text import fit, pad
+from nvgre_inspect.display.text import cells, fit, pad
 from nvgre_inspect.tui.keymap import bindings
 from nvgre_inspect.tui.widgets.arranging import Arranging
 from nvgre_inspect.tui.widgets.rows import WIDEST, Rows
+from nvgre_inspect.tui.widgets.table_view import Sorting, View
 
 MARK = "●"
 _PADDING = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Sorting:
-    """How the rows are ordered: by which shown column, and which way round."""
-
-    column: str
-    descending: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a table looks like and where it stands, to come back to. `cursor` is a row's key."""
-
-    cursor: Hashable = None
-    column: str = ""
-    marked: frozenset[Hashable] = frozenset()
 
 
 class FrameTable(Arranging, DataTable, inherit_bindings=False):
@@ -125,6 +109,8 @@ class FrameTable(Arranging, DataTable, inherit_bindings=False):
         self._marked: frozenset[Hashable] = frozenset()
         self.sorting: Sorting | None = None
         self._waiting_for: View | None = None
+        #: Whether somebody has put the cursor where it is; else it stays at the top, whichever row comes there.
+        self._placed = False
 
     # --- what is shown -----------------------------------------------------------------------------------------------
 
@@ -153,6 +139,8 @@ class FrameTable(Arranging, DataTable, inherit_bindings=False):
     def show(self, frame: pd.DataFrame, positions: npt.NDArray[np.int64] | None = None) -> None:
         """Show the rows of `frame` at `positions` (None: all, in order). Cursor and marks stay with their rows."""
         before = self._waiting_for or self.view()
+        if not self._placed:
+            before = replace(before, cursor=None)
         self._replace(frame, positions)
         self.recall(before)
 
@@ -170,7 +158,7 @@ class FrameTable(Arranging, DataTable, inherit_bindings=False):
         of the old one.
         """
         self._ordered_columns = [
-            Column(Text(presented.heading), width=min(width, WIDEST) + 2 * (presented.name == self._sorted_by))
+            Column(Text(presented.heading), width=max(min(width, WIDEST), cells(self._heading(presented))))
             for presented, width in zip(self.rows.shown, self.rows.column_content_widths, strict=True)
         ]
         self._widened = self.rows.widened
@@ -247,6 +235,7 @@ class FrameTable(Arranging, DataTable, inherit_bindings=False):
 
     def select(self, key: Hashable) -> None:
         """Put the cursor on the row with that key, as soon as it is here."""
+        self._placed = True
         self.recall(View(key, self.column, self._marked))
 
     def watch_cursor_coordinate(self, old_coordinate: Coordinate, new_coordinate: Coordinate) -> None:
@@ -254,6 +243,7 @@ class FrameTable(Arranging, DataTable, inherit_bindings=False):
         super().watch_cursor_coordinate(old_coordinate, new_coordinate)
         if old_coordinate == new_coordinate:
             return
+        self._placed = self._placed or old_coordinate.row != new_coordinate.row
         self.refresh_row(old_coordinate.row)
         self.refresh_row(new_coordinate.row)
         if old_coordinate.column != new_coordinate.column:
@@ -275,15 +265,17 @@ class FrameTable(Arranging, DataTable, inherit_bindings=False):
         left = int(self.scroll_offset.x)
         return strip.crop_extend(left, left + width, base)
 
+    def _heading(self, presented: Presented) -> str:
+        if self.sorting is None or presented.name != self.sorting.column:
+            return presented.heading
+        return f"{presented.heading} {'▼' if self.sorting.descending else '▲'}"
+
     def _header(self, base: Style) -> Strip:
         style = base + self.get_component_rich_style("datatable--header")
         here = style + self.get_component_rich_style("table--column")
         segments = []
         for place, (presented, column) in enumerate(zip(self.rows.shown, self.ordered_columns, strict=True)):
-            text = presented.heading
-            if self.sorting and presented.name == self.sorting.column:
-                text += " ▼" if self.sorting.descending else " ▲"
-            words = pad(fit(text, column.width), column.width, right=presented.right)
+            words = pad(fit(self._heading(presented), column.width), column.width, right=presented.right)
             lit = here if place == self.cursor_column and self.row_count else style
             segments.append(Segment(f" {words} ", lit + Style.from_meta({"row": -1, "column": place})))
         segments.append(Segment(" " * self.size.width, style))

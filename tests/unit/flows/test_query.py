@@ -56,6 +56,19 @@ def test_flows_on_a_tunnel_and_tunnels_of_a_flow_are_the_two_sides_of_placements
         )
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_rows_in_the_order_of_a_sum(view, descending):
+    totals = view.flows["bytes_fwd"] + view.flows["bytes_rev"]
+    asked = Query("flows", by=("bytes_fwd", "bytes_rev"), descending=descending, summed=True)
+    found = find(view, asked)
+    # Stable in both directions, as all orders are.
+    expected = sorted(range(len(totals)), key=lambda row: -totals[row] if descending else totals[row])
+    assert found.positions.tolist() == expected
+    tenant = tenants_of(view.flows)[0]
+    within = find(view, Query("flows", Narrow(tenant=tenant), None, asked.by, descending, summed=True))
+    assert within.positions.tolist() == [row for row in expected if tenants_of(view.flows)[row] == tenant]
+
+
 def test_tunnels_of_a_tenant(view):
     tenants = tenants_of(view.flows)
     pairs = view.placements[["flow", "tunnel"]].dropna()
