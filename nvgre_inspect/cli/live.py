@@ -233,7 +233,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = live_input.session_options(arguments, settings)
     with (
         analysis.explained(),
-        live_input.flow_log(arguments) as log,
+        live_input.flows_written(arguments) as log,
         live_input.opened(arguments, options) as captures,
     ):
         if headless:

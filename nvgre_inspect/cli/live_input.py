@@ -74,16 +74,24 @@ def session_options(arguments: argparse.Namespace, settings: Config) -> SessionO
 
 
 @contextmanager
-def flow_log(arguments: argparse.Namespace) -> Iterator[FlowLog | None]:
+def flows_written(arguments: argparse.Namespace) -> Iterator[FlowLog | None]:
     """What -o asks for; there as a whole when the block ends."""
     if arguments.output is None:
         yield None
         return
-    from nvgre_inspect.reports.flow_log import FlowLog
+    from nvgre_inspect.cli.arguments import FORMATS
+    from nvgre_inspect.cli.output import OTHER_FORMATS
+    from nvgre_inspect.reports import flow_log
 
     if arguments.output == "-":
         _fail("-o writes flows to a file; what --headless prints goes to standard output already")
-    log = FlowLog(arguments.output, force=arguments.force)
+    suffix = Path(arguments.output).suffix.lower().removeprefix(".")
+    if suffix in (*FORMATS, *OTHER_FORMATS) and suffix not in flow_log.FORMATS:
+        _fail(f"{arguments.output}: {suffix} is not written while capturing; {' and '.join(flow_log.FORMATS)} are")
+    for option, name in (("-w", arguments.record), ("--follow", arguments.follow)):
+        if name is not None and _is_one_file(name, arguments.output):
+            _fail(f"{option} and -o name the same file")
+    log = flow_log.FlowLog(arguments.output, force=arguments.force)
     try:
         yield log
     finally:
@@ -138,6 +146,12 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
         stack.pop_all()
         stack.callback(captures.close)
         yield captures
+
+
+def _is_one_file(one: str, other: str) -> bool:
+    """Whether two names are of the same file; of a device that takes everything there is no harm in it."""
+    place = Path(one).resolve()
+    return place == Path(other).resolve() and (place.is_file() or not place.exists())
 
 
 def _source(arguments: argparse.Namespace) -> LiveSource:

@@ -81,6 +81,22 @@ def test_standard_output_is_for_one_thing(run, words, sentence):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (
+            ["-i", "x0", "-o", "flows.parquet"],
+            "flows.parquet: parquet is not written while capturing; csv and jsonl are",
+        ),
+        (["-i", "x0", "-o", "flows.XLSX"], "flows.XLSX: xlsx is not written while capturing"),
+        (["-i", "x0", "-w", "all", "-o", "./all", "--force"], "-w and -o name the same file"),
+        (["--follow", "all", "-o", "all", "--force"], "--follow and -o name the same file"),
+    ],
+)
+def test_where_flows_cannot_be_written(run, words, sentence):
+    assert sentence in refused(run, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
         (["-B", "0"], "argument -B: '0' is not a number of MiB"),
         (["-B", "1.5"], "argument -B: '1.5' is not a number of MiB"),
         (["-s", "-1"], "argument -s: '-1' is not a number of bytes"),
