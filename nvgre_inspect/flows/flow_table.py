@@ -16,7 +16,7 @@ from nvgre_inspect.flows.placed import busiest
 from nvgre_inspect.kernels.codes import STATE_NAMES
 from nvgre_inspect.model import arrow
 from nvgre_inspect.model.columns import FLOWS
-from nvgre_inspect.model.rows import Rows, Texts
+from nvgre_inspect.model.rows import Lists, Rows, Texts
 from nvgre_inspect.model.state import State
 
 #: Counters of State.flows that become a column per direction as they are.
@@ -65,7 +65,7 @@ def flow_table(state: State, kinds: Mapping[int, str], idle_timeout_ns: int) -> 
         "tunnels": distinct_per(state.placements["flow"], state.placements["tunnel"], len(flows)),
         "flow_ids": distinct_per(state.placements["flow"], state.placements["flow_id"], len(flows)),
         "reverse_flow": state.numbers_of(reverse),
-        "anomalies": labels.tuples_of(flows["anomalies"], labels.anomaly_names),
+        "anomalies": labels.lists_of(flows["anomalies"], labels.anomaly_names),
     }
     columns |= _endpoints(flows, initiator)
     columns["pa_src"], columns["pa_dst"] = address_columns(state.addresses, placed.pa_src, placed.pa_dst)
@@ -74,7 +74,7 @@ def flow_table(state: State, kinds: Mapping[int, str], idle_timeout_ns: int) -> 
             columns[f"{name}_{direction}"] = side(flows[name], which)
         for name in _UNKNOWN_FOR_HALVES:
             columns[f"{name}_{direction}"] = (side(flows[name], which), half)
-        columns[f"dscp_{direction}"] = mask_tuples(side(flows["dscp_lo"], which), side(flows["dscp_hi"], which))
+        columns[f"dscp_{direction}"] = mask_lists(side(flows["dscp_lo"], which), side(flows["dscp_hi"], which))
     return build(FLOWS, columns)
 
 
@@ -133,6 +133,6 @@ def address_columns(addresses: npt.NDArray[np.void], *indices: npt.NDArray[Any])
     return [Texts(codes[index], texts.values) for index in indices]
 
 
-def mask_tuples(low: npt.NDArray[Any], high: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
-    """Tuples of the bits set in 64-bit masks given as two 32-bit halves."""
-    return labels.tuples_of(low.astype(np.uint64) | high.astype(np.uint64) << np.uint64(32), labels.bits)
+def mask_lists(low: npt.NDArray[Any], high: npt.NDArray[Any]) -> Lists:
+    """Numbers of the bits set in 64-bit masks given as two 32-bit halves."""
+    return labels.lists_of(low.astype(np.uint64) | high.astype(np.uint64) << np.uint64(32), labels.bits)

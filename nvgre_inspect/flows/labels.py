@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from dissectors import encaps, offsets
 from dissectors.anomalies import NAMES as ANOMALY_NAMES
 from nvgre_inspect.model import arrow
-from nvgre_inspect.model.rows import Texts
+from nvgre_inspect.model.rows import Lists, Texts
 
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 Codes: TypeAlias = npt.NDArray[np.int64]
@@ -146,20 +146,10 @@ def column_of_texts(texts: Iterable[str]) -> Texts:
     return column(np.array(codes, np.int64), list(seen))
 
 
-def tuples_of(values: npt.NDArray[Any], items: Callable[[Any], tuple[Any, ...]]) -> npt.NDArray[np.object_]:
-    """Object array of `items(value)`, called once per different value; rows share the tuples."""
+def lists_of(values: npt.NDArray[Any], items: Callable[[Any], tuple[Any, ...]]) -> Lists:
+    """Row i is `items(values[i])`, called once per different value."""
     codes, uniques = arrow.numbered(values)
-    return take_tuples(codes, [items(value) for value in uniques.tolist()])
-
-
-def take_tuples(codes: npt.NDArray[np.integer[Any]], tuples: Iterable[tuple[Any, ...]]) -> npt.NDArray[np.object_]:
-    """Object array whose row i is `tuples[codes[i]]`."""
-    listed = list(tuples)
-    table = np.empty(len(listed), dtype=object)
-    for i, value in enumerate(listed):
-        table[i] = value
-    taken: npt.NDArray[np.object_] = table[codes]
-    return taken
+    return Lists(codes, [items(value) for value in uniques.tolist()])
 
 
 # --- addresses -----------------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def packet_table(
             "protocol": labels.protocol_names(rows["family"], rows["protocol"], rows["ethertype"]),
             "length": rows["wire_len"],
             "info": labels.column_of_texts(info),
-            "anomalies": labels.tuples_of(rows["anomalies"], labels.anomaly_names),
+            "anomalies": labels.lists_of(rows["anomalies"], labels.anomaly_names),
         },
     )
 

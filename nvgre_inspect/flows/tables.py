@@ -17,7 +17,7 @@ import numpy as np
 from dissectors import anomalies
 from nvgre_inspect.capture.linktype import linktype_name
 from nvgre_inspect.flows import labels
-from nvgre_inspect.flows.flow_table import address_columns, flow_table, mask_tuples
+from nvgre_inspect.flows.flow_table import address_columns, flow_table, mask_lists
 from nvgre_inspect.flows.frame import build, distinct_per
 from nvgre_inspect.flows.placed import forward
 from nvgre_inspect.flows.tenants import tenants_table
@@ -25,7 +25,7 @@ from nvgre_inspect.model import arrow
 from nvgre_inspect.model.columns import CAPTURES, ENDPOINTS, FINDINGS, PLACEMENTS, TIMELINE, TUNNELS
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.model.options import DecodeOptions
-from nvgre_inspect.model.rows import Rows
+from nvgre_inspect.model.rows import Lists, Rows
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.model.source import InterfaceInfo
 from nvgre_inspect.model.state import State
@@ -104,7 +104,7 @@ def tunnels_table(state: State, kinds: Mapping[int, str]) -> Rows:
     pa_src, pa_dst = address_columns(
         state.addresses, np.where(swapped, higher, lower), np.where(swapped, lower, higher)
     )
-    ttl_a, ttl_b = _ttl_tuples(tunnels["ttl_a"]), _ttl_tuples(tunnels["ttl_b"])
+    ttl_a, ttl_b, by_b = tunnels["ttl_a"], tunnels["ttl_b"], swapped[:, np.newaxis]
     columns: dict[str, Any] = {
         "tunnel": np.arange(1, len(tunnels) + 1),
         "encap": _encaps(tunnels["encap"], kinds),
@@ -116,12 +116,12 @@ def tunnels_table(state: State, kinds: Mapping[int, str]) -> Rows:
         "max_wire_len": tunnels["max_wire_len"],
         "fragments": tunnels["fragments"],
         "icmp_errors": tunnels["icmp_errors"],
-        "ttl_fwd": np.where(swapped, ttl_b, ttl_a),
-        "ttl_rev": np.where(swapped, ttl_a, ttl_b),
-        "dscp": mask_tuples(tunnels["dscp_lo"], tunnels["dscp_hi"]),
+        "ttl_fwd": _ttl_lists(np.where(by_b, ttl_b, ttl_a)),
+        "ttl_rev": _ttl_lists(np.where(by_b, ttl_a, ttl_b)),
+        "dscp": mask_lists(tunnels["dscp_lo"], tunnels["dscp_hi"]),
         "first_seen": tunnels["first_ns"],
         "last_seen": tunnels["last_ns"],
-        "anomalies": labels.tuples_of(tunnels["anomalies"], labels.anomaly_names),
+        "anomalies": labels.lists_of(tunnels["anomalies"], labels.anomaly_names),
     }
     for name in ("packets", "wire_bytes"):
         a, b = tunnels[name][:, 0], tunnels[name][:, 1]
@@ -139,12 +139,10 @@ def _vsids(state: State) -> Any:
     return distinct_per(tunnel, vsid, len(state.tunnels))
 
 
-def _ttl_tuples(masks: Any) -> Any:
-    """Tuples of the TTL values in masks of eight 32-bit words: [rows, 8]."""
+def _ttl_lists(masks: Any) -> Lists:
+    """The TTL values in masks of eight 32-bit words: [rows, 8]."""
     codes, first = labels.combine([masks[:, word] for word in range(8)])
-    return labels.take_tuples(
-        codes, [labels.bits(int.from_bytes(masks[i].astype("<u4").tobytes(), "little")) for i in first]
-    )
+    return Lists(codes, [labels.bits(int.from_bytes(masks[i].astype("<u4").tobytes(), "little")) for i in first])
 
 
 def endpoints_table(state: State, kinds: Mapping[int, str]) -> Rows:
@@ -168,12 +166,8 @@ def endpoints_table(state: State, kinds: Mapping[int, str]) -> Rows:
     )
 
 
-def _pa_lists(state: State, endpoint: Any, pa: Any) -> Any:
-    """For each endpoint the tuple of its provider addresses, in order of appearance."""
-    result = np.empty(len(state.endpoints), object)
-    result.fill(())
-    if not len(endpoint):
-        return result
+def _pa_lists(state: State, endpoint: Any, pa: Any) -> Lists:
+    """For each endpoint its provider addresses, in order of appearance."""
     (texts,) = address_columns(state.addresses, pa)
     known = np.flatnonzero(texts.codes >= 0)
     # Stable: appearance stays in order within an endpoint.
@@ -181,14 +175,16 @@ def _pa_lists(state: State, endpoint: Any, pa: Any) -> Any:
     owner = endpoint[order]
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     single = np.diff(starts, append=len(order)) == 1
-    # Nearly all have one address: they share one tuple per address.
-    listed = texts.words()
-    result[owner[starts[single]]] = labels.take_tuples(texts.codes[order[starts[single]]], [(one,) for one in listed])
-    words = np.array(listed, object)
+    words = texts.words()
+    # None, or one: nearly all.
+    values: list[tuple[str, ...]] = [(), *((word,) for word in words)]
+    codes = np.zeros(len(state.endpoints), np.int64)
+    codes[owner[starts[single]]] = texts.codes[order[starts[single]]] + 1
     ends = np.append(starts[1:], len(order))
     for start, end in zip(starts[~single].tolist(), ends[~single].tolist(), strict=True):
-        result[owner[start]] = tuple(words[texts.codes[order[start:end]]].tolist())
-    return result
+        codes[owner[start]] = len(values)
+        values.append(tuple(words[code] for code in texts.codes[order[start:end]].tolist()))
+    return Lists(codes, values)
 
 
 def placements_table(state: State) -> Rows:
@@ -269,7 +265,7 @@ def findings_table(state: State, kinds: Mapping[int, str]) -> Rows:
             "tunnel": _number(rows["tunnel"]),
             "flow": state.numbers_of(rows["flow"]),
             "count": rows["count"],
-            "frames": labels.take_tuples(plain, [(a, b) if b > a else (a,) for _, a, b in spans]),
+            "frames": Lists(plain, [(a, b) if b > a else (a,) for _, a, b in spans]),
             "summary": labels.column(
                 plain,
                 [f"{n} frames, {a} to {b}" if n > 1 else f"1 frame, {a}" for n, a, b in spans],

@@ -95,7 +95,7 @@ def tenants_table(state: State, kinds: Mapping[int, str], names: Names) -> Rows:
             "retransmission_pct": _percent(total("retransmissions"), total("data_segments")),
             "first_seen": first_seen,
             "last_seen": last_seen,
-            "anomalies": labels.tuples_of(anomalies, labels.anomaly_names),
+            "anomalies": labels.lists_of(anomalies, labels.anomaly_names),
         },
     )
 

@@ -6,12 +6,12 @@
 | float | float64 ndarray, NaN for null |
 | text, ip, mac | `Texts`; IP and MAC values are in numeric order, other texts by letter |
 | time | `Nullable` of int64, nanoseconds since 1970 |
-| list | object ndarray of tuples |
+| list | `Lists` |
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -65,8 +65,38 @@ class Texts:
         return listed
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Lists:
+    """Each different tuple once, and which of them each row has."""
+
+    #: int64 [rows]
+    codes: npt.NDArray[np.int64]
+    values: Sequence[tuple[Any, ...]]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, rows: Any) -> Lists:
+        """Some rows: a slice or positions."""
+        return Lists(self.codes[rows], self.values)
+
+    @classmethod
+    def of(cls, tuples: Iterable[tuple[Any, ...]]) -> Lists:
+        """One tuple a row."""
+        seen: dict[tuple[Any, ...], int] = {}
+        codes = [seen.setdefault(one, len(seen)) for one in tuples]
+        return cls(np.array(codes, np.int64), list(seen))
+
+    def objects(self) -> npt.NDArray[np.object_]:
+        """Object array of the rows' tuples, which they share."""
+        values = np.empty(len(self.values), object)
+        values[:] = self.values
+        taken: npt.NDArray[np.object_] = values[self.codes]
+        return taken
+
+
 #: One column.
-Values: TypeAlias = npt.NDArray[Any] | Nullable | Texts
+Values: TypeAlias = npt.NDArray[Any] | Nullable | Texts | Lists
 
 
 class Rows:
@@ -109,6 +139,8 @@ class Rows:
                 if id(values.values) not in shared:
                     shared[id(values.values)] = pd.Index(values.values.to_pandas(), dtype="str")
                 return pd.Categorical.from_codes(values.codes, categories=shared[id(values.values)])
+            if isinstance(values, Lists):
+                return values.objects()
             if not isinstance(values, Nullable):
                 return values
             if kind is Type.TIME:
@@ -131,9 +163,7 @@ def _values(column: Column, series: pd.Series[Any]) -> Values:
     import pyarrow as pa
 
     if column.type is Type.LIST:
-        lists = np.empty(len(series), object)
-        lists[:] = series.tolist()
-        return lists
+        return Lists.of(series.tolist())
     if column.type is Type.FLOAT:
         return series.to_numpy(dtype=np.float64)
     if column.type in _TEXTS:

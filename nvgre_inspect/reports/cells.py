@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nvgre_inspect.model import arrow
-from nvgre_inspect.model.rows import Nullable, Rows, Texts, Values
+from nvgre_inspect.model.rows import Lists, Nullable, Rows, Texts, Values
 from nvgre_inspect.model.schema import Column, Table, Type
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def arrow_array(column: Column, values: Values) -> pa.Array:
         return _spread(values, lambda texts: texts)
     if isinstance(values, Nullable):
         return arrow.numbers(values.values, values.null, arrow_type(column))
-    if column.type is Type.LIST:
-        return _each(values, lambda tuples: pa.array(map(list, tuples), arrow_type(column)))
+    if isinstance(values, Lists):
+        return _each(values, lambda lists: pa.array(map(list, lists), arrow_type(column)))
     return arrow.numbers(values, np.isnan(values) if column.type is Type.FLOAT else None)
 
 
@@ -87,11 +87,13 @@ def _spread(values: Texts, render: Callable[[pa.Array], pa.Array]) -> pa.Array:
     return render(texts).take(arrow.codes(codes))
 
 
-def _each(values: npt.NDArray[Any], render: Callable[[list[tuple[Any, ...]]], pa.Array]) -> pa.Array:
-    """The tuples, each different one rendered once."""
-    seen: dict[tuple[Any, ...], int] = {}
-    codes = [seen.setdefault(value, len(seen)) for value in values.tolist()]
-    return render(list(seen)).take(arrow.numbers(np.array(codes, np.int64)))
+def _each(values: Lists, render: Callable[[Sequence[tuple[Any, ...]]], pa.Array]) -> pa.Array:
+    """The lists, each different one rendered once."""
+    codes, lists = values.codes, values.values
+    if len(lists) > len(codes):
+        used, codes = np.unique(codes, return_inverse=True)
+        lists = [lists[code] for code in used.tolist()]
+    return render(lists).take(arrow.numbers(codes))
 
 
 # --- CSV -----------------------------------------------------------------------------------------------------------
@@ -103,8 +105,8 @@ def csv_cells(column: Column, values: Values) -> pa.Array:
         return _spread(values, csv_text)
     if isinstance(values, Nullable):
         return _nullable_text(column, values)
-    if column.type is Type.LIST:
-        return _each(values, lambda tuples: csv_text(arrow.strings([" ".join(map(str, value)) for value in tuples])))
+    if isinstance(values, Lists):
+        return _each(values, lambda lists: csv_text(arrow.strings([" ".join(map(str, items)) for items in lists])))
     if column.type is Type.FLOAT:
         return _decimal_text(values, column.decimals)
     return arrow_array(column, values).cast(pa.string())
@@ -161,8 +163,8 @@ def _json_values(column: Column, values: Values) -> pa.Array:
     if isinstance(values, Nullable):
         text = _nullable_text(column, values)
         return arrow.joined('"', text, '"') if column.type is Type.TIME else text
-    if column.type is Type.LIST:
-        return _each(values, lambda tuples: arrow.strings([_dumps(value) for value in tuples]))
+    if isinstance(values, Lists):
+        return _each(values, lambda lists: arrow.strings([_dumps(items) for items in lists]))
     if column.type is Type.FLOAT:
         return arrow.numbers(values, ~np.isfinite(values)).cast(pa.string())
     return arrow_array(column, values).cast(pa.string())

@@ -14,7 +14,7 @@ import pytest
 from nvgre_inspect.flows.frame import build
 from nvgre_inspect.flows.labels import column
 from nvgre_inspect.model.columns import FLOWS
-from nvgre_inspect.model.rows import Rows
+from nvgre_inspect.model.rows import Lists, Rows
 from nvgre_inspect.model.schema import Column, Table, Type
 from nvgre_inspect.reports.formats import WRITERS
 
@@ -38,10 +38,6 @@ EXACT = (1 << 62) + 1  # no float holds it
 def table(texts, *, plain=False):
     """A frame of TABLE with these texts; other columns as in the expectations below."""
     n = len(texts)
-    lists = np.empty(n, object)
-    lists[:] = [("a", "b")] * n
-    numbers = np.empty(n, object)
-    numbers[:] = [()] * n
     rows = build(
         TABLE,
         {
@@ -50,8 +46,8 @@ def table(texts, *, plain=False):
             "maybe": np.where(np.arange(n) % 2, 7, -1),
             "seconds": np.full(n, 1.5),
             "time": (np.full(n, T0), np.arange(n) % 2 == 1),
-            "words": lists,
-            "numbers": numbers,
+            "words": Lists.of([("a", "b")] * n),
+            "numbers": Lists.of([()] * n),
         },
     )
     frame = rows.frame()
