@@ -36,8 +36,10 @@ class PacketRate:
 
 
 def received(interfaces: Iterable[InterfaceInfo]) -> int:
-    """Packets that the capturing system has received, those included that it lost; else those that came."""
-    return sum(info.packets if info.received is None else info.received for info in interfaces)
+    """Packets that the capturing system has received, those included that it lost; at least those that came, as its
+    counters are read only now and then.
+    """
+    return sum(max(info.packets, info.received or 0) for info in interfaces)
 
 
 def dropped(interfaces: Iterable[InterfaceInfo]) -> tuple[int | None, int | None]:

@@ -27,6 +27,12 @@ def test_counters_of_several_interfaces_are_added_up():
     assert counters(both, 12_345_678.0, short=True) == "12.3 M/s  received 1,203  dropped 2+3"
 
 
+def test_what_came_was_received_also_before_the_system_is_asked_again():
+    late = [interface(packets=612, received=489, dropped_kernel=0, dropped_interface=0), interface(packets=7)]
+    assert received(late) == 619
+    assert totals(late) == "received 619  dropped by kernel 0, by interface 0"
+
+
 def test_of_a_pipe_nobody_counted_what_was_dropped():
     pipe = [interface(packets=7)]
     assert dropped(pipe) == (None, None)
