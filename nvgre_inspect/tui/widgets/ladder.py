@@ -23,6 +23,7 @@ from nvgre_inspect.display.times import SECOND
 from nvgre_inspect.flows import flow_packets as marks
 from nvgre_inspect.flows.flow_packets import FlowPackets, mark_words, packet_words
 from nvgre_inspect.tui.keymap import bindings
+from nvgre_inspect.tui.widgets.stepping import Stepping
 
 _TIME, _NUMBER, _MARKS = 13, 9, 17
 #: From this width on there is room for the numbers of the frames.
@@ -31,7 +32,7 @@ _WIDE = 100
 _CALM = marks.DUPLICATE | marks.DUPLICATE_ACK | marks.OUT_OF_ORDER
 
 
-class Ladder(ScrollView, can_focus=True, inherit_bindings=False):
+class Ladder(Stepping, ScrollView, can_focus=True, inherit_bindings=False):
     """Arrows with a cursor. Time runs downwards, from the flow's first packet on."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.CHART)
@@ -82,7 +83,7 @@ class Ladder(ScrollView, can_focus=True, inherit_bindings=False):
         """Put the cursor on the packet of that number, if it is here."""
         row = self._row_of(number)
         if row is not None:
-            self._move(row - self._cursor)
+            self.step(row - self._cursor)
 
     def _row_of(self, number: int | None) -> int | None:
         if self._packets is None or number is None:
@@ -146,7 +147,18 @@ class Ladder(ScrollView, can_focus=True, inherit_bindings=False):
 
     # --- moving ------------------------------------------------------------------------------------------------------
 
-    def _move(self, rows: int) -> None:
+    @property
+    def row_count(self) -> int:
+        """Packets that there are."""
+        return 0 if self._packets is None else len(self._packets)
+
+    @property
+    def page_rows(self) -> int:
+        """One stays to be seen, below the heading."""
+        return max(self.size.height - 2, 1)
+
+    def step(self, rows: int) -> None:
+        """To another packet."""
         if self._packets is not None and len(self._packets):
             self._cursor = min(max(self._cursor + rows, 0), len(self._packets) - 1)
             self._keep_in_sight()
@@ -168,34 +180,9 @@ class Ladder(ScrollView, can_focus=True, inherit_bindings=False):
         """Put the cursor there; twice opens the packet."""
         row = event.style.meta.get("row")
         if row is not None:
-            self._move(int(row) - self._cursor)
+            self.step(int(row) - self._cursor)
             if event.chain > 1:
                 self.action_drill_down()
-
-    def action_cursor_down(self) -> None:
-        """One packet down."""
-        self._move(1)
-
-    def action_cursor_up(self) -> None:
-        """One packet up."""
-        self._move(-1)
-
-    def action_page_down(self) -> None:
-        """A page down."""
-        self._move(max(self.size.height - 2, 1))
-
-    def action_page_up(self) -> None:
-        """A page up."""
-        self._move(-max(self.size.height - 2, 1))
-
-    def action_top(self) -> None:
-        """To the first packet."""
-        self._move(-self._cursor)
-
-    def action_bottom(self) -> None:
-        """To the last packet."""
-        if self._packets is not None:
-            self._move(len(self._packets))
 
     def action_drill_down(self) -> None:
         """Open the packet under the cursor."""

@@ -27,6 +27,7 @@ from nvgre_inspect.display.text import fit, pad
 from nvgre_inspect.tui.keymap import bindings
 from nvgre_inspect.tui.widgets.arranging import Arranging
 from nvgre_inspect.tui.widgets.packet_cells import GAP, Numbers, PacketCells
+from nvgre_inspect.tui.widgets.stepping import Stepping
 
 MARK = "●"
 #: Cells to the left of the columns.
@@ -42,7 +43,7 @@ class Standing:
     marked: frozenset[int] = frozenset()
 
 
-class PacketList(Arranging, ScrollView, can_focus=True, inherit_bindings=False):
+class PacketList(Arranging, Stepping, ScrollView, can_focus=True, inherit_bindings=False):
     """Packets as columns of text, with a cursor and marks."""
 
     BINDINGS = bindings(Context.TABLE)
@@ -329,33 +330,15 @@ class PacketList(Arranging, ScrollView, can_focus=True, inherit_bindings=False):
         if moved:
             self.post_message(self.Moved(self))
 
-    def _step(self, rows: int) -> None:
+    @property
+    def page_rows(self) -> int:
+        """One stays to be seen."""
+        return max(self._body - 1, 1)
+
+    def step(self, rows: int) -> None:
+        """To another packet, which ends following the newest."""
         self.following = False
         self.go(self._row + rows)
-
-    def action_cursor_down(self) -> None:
-        """One packet down."""
-        self._step(1)
-
-    def action_cursor_up(self) -> None:
-        """One packet up."""
-        self._step(-1)
-
-    def action_page_down(self) -> None:
-        """A page down."""
-        self._step(max(self._body - 1, 1))
-
-    def action_page_up(self) -> None:
-        """A page up."""
-        self._step(-max(self._body - 1, 1))
-
-    def action_top(self) -> None:
-        """To the first packet."""
-        self._step(-self._row)
-
-    def action_bottom(self) -> None:
-        """To the last packet."""
-        self._step(len(self._cells))
 
     def action_cursor_left(self) -> None:
         """One column to the left."""
@@ -381,7 +364,7 @@ class PacketList(Arranging, ScrollView, can_focus=True, inherit_bindings=False):
         if number is not None:
             self._marked ^= {number}
             self.post_message(self.Moved(self))
-            self._step(1)
+            self.step(1)
 
     def action_filter_on_cell(self) -> None:
         """Ask for the packets that have the value under the cursor."""

@@ -22,6 +22,7 @@ from nvgre_inspect.actions import Context
 from nvgre_inspect.display.packet_tree import Kind, Line, Section, at_byte, visible
 from nvgre_inspect.display.text import cells
 from nvgre_inspect.tui.keymap import bindings
+from nvgre_inspect.tui.widgets.stepping import Stepping
 
 _FOLDED, _UNFOLDED, _BARE = "▸ ", "▾ ", "  "
 _INDENT = "    "
@@ -29,7 +30,7 @@ _INDENT = "    "
 _SIDEWAYS = 20
 
 
-class PacketTree(ScrollView, can_focus=True, inherit_bindings=False):
+class PacketTree(Stepping, ScrollView, can_focus=True, inherit_bindings=False):
     """Sections of lines; see `display.packet_tree`."""
 
     BINDINGS = bindings(Context.TREE)
@@ -162,29 +163,19 @@ class PacketTree(ScrollView, can_focus=True, inherit_bindings=False):
         if line is not None:
             self.post_message(self.Moved(self, line.start, line.length))
 
-    def action_cursor_up(self) -> None:
-        """One line up."""
-        self._move(self._cursor - 1)
+    @property
+    def row_count(self) -> int:
+        """Lines that are shown or scrolled away."""
+        return len(self._lines)
 
-    def action_cursor_down(self) -> None:
-        """One line down."""
-        self._move(self._cursor + 1)
+    @property
+    def page_rows(self) -> int:
+        """One stays to be seen."""
+        return max(self.size.height - 1, 1)
 
-    def action_page_up(self) -> None:
-        """A page up."""
-        self._move(self._cursor - max(self.size.height - 1, 1))
-
-    def action_page_down(self) -> None:
-        """A page down."""
-        self._move(self._cursor + max(self.size.height - 1, 1))
-
-    def action_top(self) -> None:
-        """To the first line."""
-        self._move(0)
-
-    def action_bottom(self) -> None:
-        """To the last line."""
-        self._move(len(self._lines) - 1)
+    def step(self, rows: int) -> None:
+        """To another line."""
+        self._move(self._cursor + rows)
 
     # --- folding -----------------------------------------------------------------------------------------------------
 
