@@ -104,12 +104,12 @@ def csv_cells(column: Column, values: Values) -> pa.Array:
     if isinstance(values, Texts):
         return _spread(values, csv_text)
     if isinstance(values, Nullable):
-        return _nullable_text(column, values)
+        return _time_text(values) if column.type is Type.TIME else _whole_text(column, values)
     if isinstance(values, Lists):
         return _each(values, lambda lists: csv_text(arrow.strings([" ".join(map(str, items)) for items in lists])))
     if column.type is Type.FLOAT:
         return _decimal_text(values, column.decimals)
-    return arrow_array(column, values).cast(pa.string())
+    return _whole_text(column, values)
 
 
 def csv_text(values: pa.Array) -> pa.Array:
@@ -135,7 +135,7 @@ def _decimal_text(values: npt.NDArray[np.float64], decimals: int) -> pa.Array:
     text = arrow.joined(
         arrow.numbers(whole, null).cast(pa.string()),
         ".",
-        pc.utf8_lpad(arrow.numbers(fraction).cast(pa.string()), decimals, "0"),
+        pc.ascii_lpad(arrow.numbers(fraction).cast(pa.string()), decimals, "0"),
     )
     if odd.any():
         exact = arrow.strings([f"{value:.{decimals}f}" for value in values[odd].tolist()])
@@ -143,10 +143,19 @@ def _decimal_text(values: npt.NDArray[np.float64], decimals: int) -> pa.Array:
     return text
 
 
-def _nullable_text(column: Column, values: Nullable) -> pa.Array:
-    """Integers, and times as `2026-01-02T03:04:05.123456789Z`."""
-    text = arrow_array(column, values).cast(pa.string())
-    return pc.binary_replace_slice(text, 10, 11, "T") if column.type is Type.TIME else text
+def _whole_text(column: Column, values: Values) -> pa.Array:
+    return arrow_array(column, values).cast(pa.string())
+
+
+def _time_text(values: Nullable) -> pa.Array:
+    """`2026-01-02T03:04:05.123456789Z`. Each second is rendered once: Arrow takes 0.8 µs for a time."""
+    seconds, nanoseconds = np.divmod(values.values, 1_000_000_000)
+    codes, different = arrow.numbered(seconds)
+    text = arrow.numbers(different, kind=pa.timestamp("s", "UTC")).cast(pa.string())
+    # 2026-01-02 03:04:05Z
+    text = pc.binary_replace_slice(pc.binary_replace_slice(text, 10, 11, "T"), 19, 20, ".")
+    digits = pc.ascii_lpad(arrow.numbers(nanoseconds, values.null).cast(pa.string()), 9, "0")
+    return arrow.joined(text.take(arrow.numbers(codes)), digits, "Z")
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------------
@@ -161,13 +170,13 @@ def _json_values(column: Column, values: Values) -> pa.Array:
     if isinstance(values, Texts):
         return _spread(values, json_text)
     if isinstance(values, Nullable):
-        text = _nullable_text(column, values)
-        return arrow.joined('"', text, '"') if column.type is Type.TIME else text
+        is_time = column.type is Type.TIME
+        return arrow.joined('"', _time_text(values), '"') if is_time else _whole_text(column, values)
     if isinstance(values, Lists):
         return _each(values, lambda lists: arrow.strings([_dumps(items) for items in lists]))
     if column.type is Type.FLOAT:
         return arrow.numbers(values, ~np.isfinite(values)).cast(pa.string())
-    return arrow_array(column, values).cast(pa.string())
+    return _whole_text(column, values)
 
 
 def json_text(values: pa.Array) -> pa.Array:
