@@ -112,7 +112,7 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
     except ValueError as error:
         _fail(str(error))
     _check(arguments, limits)
-    _compile(quiet=arguments.quiet)
+    _compile(arguments)
     with ExitStack() as stack:
         source = _source(arguments)
         stack.callback(source.close)
@@ -215,12 +215,16 @@ def _free_memory() -> int:
     return _KEPT_PART * _KEPT_BYTES
 
 
-def _compile(*, quiet: bool) -> None:
-    """What is captured does not wait for compilers."""
+def _compile(arguments: argparse.Namespace) -> None:
+    """What is captured does not wait for compilers; nor do people, for what can be said before."""
     from nvgre_inspect.kernels import compiled
 
     if not compiled.is_warm("decode", "account"):
-        if not quiet:
+        if arguments.interfaces:
+            from nvgre_inspect.capture.live import device
+
+            device.check(sources(arguments))
+        if not arguments.quiet:
             print("compiling for this machine, once: some 20 seconds", file=sys.stderr)
         from nvgre_inspect.engine.warm import compile_all
 

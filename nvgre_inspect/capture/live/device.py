@@ -6,6 +6,9 @@ needs no rights, so none are kept for that. While an interface is down its socke
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Final
 
@@ -48,6 +51,22 @@ def find_interface(interfaces: Interfaces, name: str) -> Link | None:
     if not link.is_up:
         raise CaptureError(f"{name} is down: ip link set {name} up")
     return link
+
+
+def check(names: Iterable[str]) -> None:
+    """Whether these can be captured from: CaptureError if one is not there or down, or rights are missing.
+
+    On Linux only; elsewhere it shows when they are opened.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        with closing(Interfaces()) as interfaces:
+            for name in names:
+                find_interface(interfaces, name)
+                PacketSocket(name, cooked=False).close()
+    except OSError as error:
+        raise untold(error) from None
 
 
 class Device:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from nvgre_inspect.capture import CaptureError
 from nvgre_inspect.capture.live import kept, recording
+from nvgre_inspect.engine import warm
+from nvgre_inspect.kernels import compiled
 from tests.builders.warm import warm_up
 
 ELSEWHERE = (["-"], ["--follow", "grows.pcap"])
@@ -35,6 +39,16 @@ def test_a_recording_is_finished_where_frames_cannot_be_kept(run, overlapping, m
     result = run("live", "--headless", "--follow", overlapping, "-w", tmp_path / "all.pcapng")
     assert (result.code, result.err) == (1, "nvgre-inspect: no room to keep anything\n")
     assert closed == [tmp_path / "all.pcapng"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only packet sockets can be tried out")
+def test_a_wrong_name_is_said_before_anything_is_compiled(run, monkeypatch):
+    monkeypatch.setattr(compiled, "is_warm", lambda *_: False)
+    monkeypatch.setattr(warm, "compile_all", lambda: pytest.fail("compiled in vain"))
+    result = run("live", "--headless", "-i", "nosuch0")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("nvgre-inspect: no interface 'nosuch0'; ")
+    assert result.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("source", ELSEWHERE)
