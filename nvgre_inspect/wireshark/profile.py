@@ -160,14 +160,21 @@ def install(
     if in_the_way and not force:
         listed = ", ".join(map(str, in_the_way))
         raise InstallError(f"there already, and not from this tool (--force replaces): {listed}")
-    for action in actions:
-        verb = "replace" if action.verb == "leave" else action.verb
-        if verb != "keep" and not dry_run:
-            _write(action.path, wanted[action.path])
-        report(Action(verb, action.path))
-    if not dry_run:
-        sums = {str(path): _sum(content) for path, content in wanted.items()}
-        _write(to.profile / LIST, (json.dumps(sums, indent=1) + "\n").encode())
+    done: list[Action] = []
+    try:
+        for action in actions:
+            verb = "replace" if action.verb == "leave" else action.verb
+            if verb != "keep" and not dry_run:
+                _write(action.path, wanted[action.path])
+            installed[action.path] = _sum(wanted[action.path])
+            done.append(Action(verb, action.path))
+    finally:
+        # Also where one could not be written: `uninstall` has to know the others.
+        if not dry_run:
+            sums = {str(path): checksum for path, checksum in installed.items()}
+            _write(to.profile / LIST, (json.dumps(sums, indent=1) + "\n").encode())
+    for action in done:
+        report(action)
 
 
 def uninstall(
@@ -179,6 +186,7 @@ def uninstall(
     installed = _installed(of)
     if not installed:
         raise InstallError(f"nothing of this tool is installed in {of.configuration}")
+    done: list[Action] = []
     is_left = False  # something of the profile
     for path, checksum in sorted(installed.items(), key=lambda item: item[0].name == RECENT):
         there = _read(path)
@@ -187,16 +195,18 @@ def uninstall(
         is_changed = is_left if path.name == RECENT else _sum(there) != checksum
         if is_changed and not force:
             is_left = is_left or path.parent == of.profile
-            report(Action("leave", path))
+            done.append(Action("leave", path))
             continue
         if not dry_run:
             _remove(path)
-        report(Action("remove", path))
+        done.append(Action("remove", path))
     if not dry_run:
         _remove(of.profile / LIST)
         for folder in {path.parent for path in installed} | {of.profile}:
             with suppress(OSError):  # not empty, or not ours to remove
                 folder.rmdir()
+    for action in done:
+        report(action)
 
 
 def _verb(path: Path, content: bytes, installed: Mapping[Path, str]) -> str:
@@ -280,7 +290,8 @@ def _write(path: Path, content: bytes) -> None:
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise InstallError(f"{path}: cannot be written: {error.strerror}") from None
 
 

@@ -124,6 +124,36 @@ def test_an_older_version_of_ours_is_replaced(at: Folders, monkeypatch: pytest.M
     assert "nvgre.vsid" in (at.profile / "preferences").read_text()
 
 
+def test_all_is_done_whether_somebody_listens_or_not(at: Folders, tmp_path: Path) -> None:
+    def gone(action: Action) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        install(at, report=gone)
+    assert files(tmp_path) == INSTALLED
+    with pytest.raises(BrokenPipeError):
+        uninstall(at, report=gone)
+    assert files(tmp_path) == set()
+
+
+def test_what_was_installed_in_part_is_removed(at: Folders, tmp_path: Path) -> None:
+    (at.profile / "colorfilters").mkdir(parents=True)
+    with pytest.raises(InstallError, match=r"colorfilters: cannot be read"):
+        install(at)
+    assert files(tmp_path) == set()
+    (at.profile / "colorfilters").rmdir()
+    (at.profile / ".colorfilters.part").mkdir()
+    with pytest.raises(InstallError, match=r"colorfilters: cannot be written"):
+        install(at)
+    assert files(tmp_path) == {
+        "lua/nvgre.lua",
+        "config/profiles/nvgre/preferences",
+        f"config/profiles/nvgre/{profile.LIST}",
+    }
+    assert verbs(uninstall, at) == {"remove"}
+    assert files(tmp_path) == set()
+
+
 def test_nothing_to_remove(at: Folders) -> None:
     with pytest.raises(InstallError, match="nothing of this tool is installed"):
         uninstall(at)
