@@ -23,6 +23,8 @@ filters know every column by its name. This page is generated from `nvgre_inspec
 - Forward (`fwd`) is from the flow's initiator: the sender of the SYN, else of the first packet. In
   `tunnels` it is from the sender of the tunnel's first packet.
 - Flows and tunnels are numbered from 1 in order of appearance; these numbers join the tables.
+- A packet that the underlay fragmented is one packet, with the bytes of all its fragments; `captures` and `packets`
+  have frames. Fragments that the tenant made are packets of the tenant's.
 - A *half* is a flow whose replies carry another vsid (distributed routing may do that): `reverse_flow`
   names the flow that holds them. It is only named where it is the one possible counterpart. Nothing is
   concluded about loss or round trip from a half: these columns are null.
