@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         if packets:
             chunks = session.packet_rows(arguments.row_filter)
             if keys:
-                from nvgre_inspect.flows.frame import concat
+                from nvgre_inspect.flows.building import concat
 
                 frames = (rows.frame() for rows in chunks)
                 chunks = iter([ordered(concat(table, frames), table, keys)])

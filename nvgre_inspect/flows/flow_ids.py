@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nvgre_inspect.flows.frame import distinct_per
+from nvgre_inspect.flows.building import distinct_per
 from nvgre_inspect.model.state import State
 
 #: NVGRE's FlowID has eight bits: where no value is larger the axis shows all there could be.

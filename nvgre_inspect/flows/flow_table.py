@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dissectors import offsets
 from nvgre_inspect.flows import labels
-from nvgre_inspect.flows.frame import build, distinct_per, side
+from nvgre_inspect.flows.building import build, distinct_per, side
 from nvgre_inspect.flows.halves import reverse_flows
 from nvgre_inspect.flows.placed import busiest
 from nvgre_inspect.kernels.codes import STATE_NAMES

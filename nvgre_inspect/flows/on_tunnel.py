@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dissectors import encaps
-from nvgre_inspect.flows.frame import distinct_per, sum_per
+from nvgre_inspect.flows.building import distinct_per, sum_per
 from nvgre_inspect.flows.tenants import owners
 from nvgre_inspect.model.snapshot import Snapshot
 from nvgre_inspect.model.state import State

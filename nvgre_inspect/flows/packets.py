@@ -10,7 +10,7 @@ import numpy.typing as npt
 from dissectors import encaps
 from dissectors.registry import Registry
 from nvgre_inspect.flows import labels
-from nvgre_inspect.flows.frame import build
+from nvgre_inspect.flows.building import build
 from nvgre_inspect.flows.packet_info import info_texts
 from nvgre_inspect.model.batch import PacketBatch
 from nvgre_inspect.model.columns import PACKETS

@@ -17,8 +17,8 @@ import numpy as np
 from dissectors import anomalies
 from nvgre_inspect.capture.linktype import linktype_name
 from nvgre_inspect.flows import labels
+from nvgre_inspect.flows.building import build, distinct_per
 from nvgre_inspect.flows.flow_table import address_columns, flow_table, mask_lists
-from nvgre_inspect.flows.frame import build, distinct_per
 from nvgre_inspect.flows.placed import forward
 from nvgre_inspect.flows.tenants import tenants_table
 from nvgre_inspect.model import arrow

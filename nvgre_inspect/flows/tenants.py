@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nvgre_inspect.flows import labels
-from nvgre_inspect.flows.frame import any_bits_per, build, distinct_per, sum_per
+from nvgre_inspect.flows.building import any_bits_per, build, distinct_per, sum_per
 from nvgre_inspect.model.columns import TENANTS
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.model.rows import Rows

@@ -11,7 +11,7 @@ import pytest
 
 from dissectors.stack import dissect
 from nvgre_inspect.capture import open_capture
-from nvgre_inspect.flows.frame import concat
+from nvgre_inspect.flows.building import concat
 from nvgre_inspect.flows.packet_info import _safe
 from nvgre_inspect.flows.packets import packet_table
 from nvgre_inspect.model.batch import PacketBatch

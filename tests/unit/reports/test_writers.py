@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from nvgre_inspect.flows.frame import build
+from nvgre_inspect.flows.building import build
 from nvgre_inspect.flows.labels import column
 from nvgre_inspect.model.columns import FLOWS
 from nvgre_inspect.model.rows import Lists, Rows

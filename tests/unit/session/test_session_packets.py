@@ -16,7 +16,7 @@ import pytest
 
 import nvgre_inspect
 from nvgre_inspect.capture import CaptureError
-from nvgre_inspect.flows.frame import concat
+from nvgre_inspect.flows.building import concat
 from nvgre_inspect.model.columns import PACKETS
 from nvgre_inspect.session import Session, UsageError
 
