@@ -544,6 +544,11 @@ def prepare_frames() -> None:
     """Import what DataFrames of the tables need, which takes 0.3 s, most of it pandas."""
     import pandas as pd  # noqa: F401
 
+    prepare_rows()
+
+
+def prepare_rows() -> None:
+    """Import what the tables need as arrays, which is pyarrow."""
     import nvgre_inspect.flows.tables  # noqa: F401
 
 

@@ -36,8 +36,10 @@ def _folder(text: str) -> str:
 
 def _prepare() -> None:
     """Import what writing takes, while the input is read."""
-    import nvgre_inspect.flows.tables
     import nvgre_inspect.reports.export  # noqa: F401
+    from nvgre_inspect.session import prepare_rows
+
+    prepare_rows()
 
 
 def run(arguments: argparse.Namespace) -> int:

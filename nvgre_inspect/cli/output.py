@@ -109,15 +109,12 @@ class Output:
             settings=settings,
         )
 
-    def prepare(self) -> None:
-        """Import what writing takes, while something else is waited for. CSV and JSON do without pandas."""
-        if self.format in WITHOUT_PANDAS:
-            import nvgre_inspect.flows.tables
-            import nvgre_inspect.reports.formats  # noqa: F401
-        else:
-            from nvgre_inspect.session import prepare_frames
+    def prepare(self, *, frames: bool) -> None:
+        """Import what writing takes, while something else is waited for; `frames`: DataFrames come into it."""
+        import nvgre_inspect.reports.formats  # noqa: F401
+        from nvgre_inspect.session import prepare_frames, prepare_rows
 
-            prepare_frames()
+        prepare_frames() if frames or self.format not in WITHOUT_PANDAS else prepare_rows()
 
     @contextmanager
     def opened(self) -> Iterator[Writable]:

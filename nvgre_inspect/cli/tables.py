@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli import analysis, asking
@@ -73,9 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
         with analysis.explained():
             return asking.print_tshark(arguments, settings)
     packets = table.name == "packets"
+    prepare = partial(output.prepare, frames=bool(keys) or (rows_filter is not None and not packets))
     with (
         output.opened() as stream,
-        analysis.analysed(arguments, settings, again=packets, meanwhile=output.prepare) as session,
+        analysis.analysed(arguments, settings, again=packets, meanwhile=prepare) as session,
     ):
         chunks: Iterator[pd.DataFrame | Rows]
         if packets:
