@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from dissectors import anomalies
+from dissectors.base import Field
 from dissectors.stack import Layer, Stack
 from nvgre_inspect.display.text import counted, escape
 from nvgre_inspect.display.times import TimeFormat
@@ -94,12 +95,20 @@ def about_frame(number: int, frame: Frame, interface: InterfaceInfo, path: str, 
 
 
 def _layer(layer: Layer, key: tuple[str, int], inner: bool) -> Section:
-    said = f", {layer.info}" if layer.info else ""
-    head = Line(Kind.HEAD, escape(f"{layer.title}{said}"), layer.start, layer.length, inner, layer.name)
+    parts = layer.fields()
+    said = ", ".join(filter(None, (layer.title, _addresses(layer.name, parts), layer.info)))
+    head = Line(Kind.HEAD, escape(said), layer.start, layer.length, inner, layer.name)
     fields = tuple(
-        Line(Kind.FIELD, escape(field.text), field.start, field.length, inner, field.name) for field in layer.fields()
+        Line(Kind.FIELD, escape(field.text), field.start, field.length, inner, field.name) for field in parts
     )
     return _with_anomalies(Section(key, head, fields), layer.anomalies)
+
+
+def _addresses(layer: str, fields: Sequence[Field]) -> str:
+    """`10.0.0.1 → 10.0.0.2`, or the MAC addresses; empty for a header that has none, or not both."""
+    texts = {field.name: field.text.partition(": ")[2] for field in fields}
+    source, destination = texts.get(f"{layer}.src"), texts.get(f"{layer}.dst")
+    return f"{source} → {destination}" if source and destination else ""
 
 
 def _with_anomalies(section: Section, mask: int) -> Section:

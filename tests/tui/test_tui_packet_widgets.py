@@ -183,8 +183,8 @@ async def test_folding(trees):
         await pilot.pause()
         folded = shown(tree)
         assert folded[:3] == [
-            "▸ Ethernet, IPv4",
-            "▸ Internet Protocol Version 4, GRE",
+            "▸ Ethernet, 02:aa:00:00:00:01 → 02:bb:00:00:00:02, IPv4",
+            "▸ Internet Protocol Version 4, 192.0.2.1 → 192.0.2.2, GRE",
             "▸ Network Virtualization using GRE, VSID 5001, FlowID 42",
         ]
         assert folded[6] == "  Payload: 5 bytes"

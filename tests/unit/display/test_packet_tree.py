@@ -39,6 +39,14 @@ def test_headers_from_outside_to_inside():
     ]
     assert [section.head.inner for section in tree] == [False, False, False, True, True, True, True]
     assert tree[2].head.text == "Network Virtualization using GRE, VSID 5001, FlowID 42"
+    assert tree[0].head.text.startswith("Ethernet, ")
+    assert tree[0].head.text.endswith(", IPv4")
+    for ip in (tree[1], tree[4]):
+        source, destination = (
+            next(line.text.partition(": ")[2] for line in ip.lines if line.name == name)
+            for name in ("ip.src", "ip.dst")
+        )
+        assert f"Internet Protocol Version 4, {source} → {destination}, " in ip.head.text
     assert all(line.inner == section.head.inner for section in tree for line in section.lines)
 
 
