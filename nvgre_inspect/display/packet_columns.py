@@ -44,17 +44,17 @@ def columns_of(view: str, *, narrow: bool) -> list[str]:
 
 
 def packet_columns(
-    names: Names, time_style: str, *, narrow: bool, raw_numbers: bool = False
+    names: Names, time_style: str, *, narrow: bool, dated: bool = True, raw_numbers: bool = False
 ) -> Mapping[str, Presented]:
     """Every column of the packets table that can be shown, by name; `time_style` is that of `-t`.
 
     Beside the table's own: `source` and `destination` are the innermost packet's addresses (its ports are in `info`),
     `outer_source` and `outer_destination` the provider addresses, outside any tunnel the packet's own. `narrow`: times
-    without date, to the millisecond. `raw_numbers`: TCP sequence numbers as on the wire, also where rows have relative
-    ones (`flows.relative_numbers`).
+    without date, to the millisecond; else without date unless `dated`. `raw_numbers`: TCP sequence numbers as on the
+    wire, also where rows have relative ones (`flows.relative_numbers`).
     """
     columns = dict(presented(PACKETS, names, time_style))
-    columns["time"] = replace(columns["time"], texts=partial(_times, time_style=time_style, short=narrow))
+    columns["time"] = replace(columns["time"], texts=partial(_times, time_style=time_style, short=narrow, dated=dated))
     columns["number"] = replace(columns["number"], heading="no.", right=True)
     columns["protocol"] = replace(columns["protocol"], heading="proto")
     columns["info"] = replace(columns["info"], texts=partial(_infos, raw_numbers=raw_numbers))
@@ -75,11 +75,11 @@ def packet_columns(
     return columns
 
 
-def _times(rows: pd.DataFrame, time_style: str, *, short: bool) -> Texts:
+def _times(rows: pd.DataFrame, time_style: str, *, short: bool, dated: bool) -> Texts:
     nanoseconds = rows["time"].dt.tz_localize(None).to_numpy("datetime64[ns]").view("int64").tolist()
     form = TimeFormat(time_style, 3 if short and time_style not in "de" else None)
     texts = form(nanoseconds)
-    return [text[form.date_length :] for text in texts] if short else texts, None
+    return texts if dated and not short else [text[form.date_length :] for text in texts], None
 
 
 def _addresses(rows: pd.DataFrame, name: str) -> Texts:

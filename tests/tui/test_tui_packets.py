@@ -240,6 +240,23 @@ async def test_choosing_columns():
         assert "time" not in pilot.app.screen.packet_list.shown
 
 
+async def test_where_there_is_little_room_the_date_gives_way_to_what_the_packet_says():
+    async with packets(SAMPLES / "tcp-lab.pcap", size=(160, 24)) as pilot:
+        dated = lines(pilot)[0]
+        assert " 2023-" in dated or " 2024-" in dated
+        await pilot.resize_terminal(120, 24)
+        await settle(pilot)
+        undated = lines(pilot)[0]
+        assert "[SYN] Seq=0 Win=" in undated
+        assert undated.split()[1] == dated.split()[2]
+        await press(pilot, "[")
+        arranged = list(pilot.app.screen.packet_list.shown)
+        await pilot.resize_terminal(160, 24)
+        await settle(pilot)
+        assert lines(pilot)[0].split() == dated.split()
+        assert list(pilot.app.screen.packet_list.shown) == arranged
+
+
 async def test_chosen_columns_stay_when_the_terminal_is_resized():
     async with packets(FABRIC, size=(160, 48)) as pilot:
         await press(pilot, "l", "-")

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 #: Terminals of at least so many columns have room for all columns of a view.
 _ROOMY = 110
+#: And of so many for the date of each packet, beside what it says.
+_DATED = 150
 #: How long a filter that is being typed is tried.
 _PATIENCE_SECONDS = 1.0
 
@@ -77,6 +79,7 @@ class PacketRowsScreen(FilteredScreen):
         self._found: FramesFound | None = None
         self._view = next(iter(VIEWS))
         self._narrow = True
+        self._dated = False
         self._raw_numbers = False
         self._origins = Origins()
         #: The packet to go to as soon as there is one.
@@ -103,15 +106,23 @@ class PacketRowsScreen(FilteredScreen):
 
     def on_resize(self, event: Resize) -> None:
         """Columns that fit; those that somebody chose stay as long as they may."""
-        if self.is_mounted and (event.size.width < _ROOMY) != self._narrow:
+        width = event.size.width
+        if self.is_mounted and (width < _ROOMY) != self._narrow:
             self._present()
+        elif self.is_mounted and (width >= _DATED) != self._dated:
+            self._present(list(self.packet_list.shown))
 
     # --- columns -----------------------------------------------------------------------------------------------------
 
     def _present(self, shown: list[str] | None = None) -> None:
         self._narrow = self.size.width < _ROOMY
+        self._dated = self.size.width >= _DATED
         columns = packet_columns(
-            self.app.settings.names, self.app.time_style, narrow=self._narrow, raw_numbers=self._raw_numbers
+            self.app.settings.names,
+            self.app.time_style,
+            narrow=self._narrow,
+            dated=self._dated,
+            raw_numbers=self._raw_numbers,
         )
         self.packet_list.present(columns, shown or columns_of(self._view, narrow=self._narrow))
 
