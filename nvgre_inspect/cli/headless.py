@@ -63,6 +63,8 @@ class Headless:
         self._began_ns = time.time_ns()
         self._packets = 0
         self._header_written = False
+        #: Sentences that were said while it went on.
+        self.told: set[str] = set()
         self._out = sys.stderr if writes_packets(arguments) else sys.stdout
 
     def run(self) -> int:
@@ -76,6 +78,7 @@ class Headless:
                 now = time.monotonic()
                 if now >= due:
                     self._print()
+                    self._tell()
                     # An interval that was missed is part of this one.
                     due = due + interval if due + interval > now else now + interval
             self._print()
@@ -110,6 +113,14 @@ class Headless:
         packets = snapshot.state.frames
         self._write(rows, ended_ns, (packets - self._packets) / more.seconds)
         self._before, self._began_ns, self._packets = snapshot.totals, ended_ns, packets
+
+    def _tell(self) -> None:
+        """What happened, when it happens: an interface went down, a recording has stopped."""
+        words = self._captures.damage if self._arguments.quiet else [*self._captures.notes, *self._captures.damage]
+        for sentence in words:
+            if sentence not in self.told:
+                self.told.add(sentence)
+                analysis.say(sentence)
 
     def _write(self, rows: pd.DataFrame, at_ns: int, per_second: float) -> None:
         stream = self._out.buffer

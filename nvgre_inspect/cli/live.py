@@ -240,12 +240,15 @@ def run(arguments: argparse.Namespace) -> int:
             from nvgre_inspect.cli.headless import Headless
 
             with Session(lambda: captures, options, on_evict=logged(log)) as session:
-                code = Headless(arguments, settings, captures, session).run()
+                printed = Headless(arguments, settings, captures, session)
+                code = printed.run()
                 log_rest(log, session)
-                notes: Sequence[str] = session.notes
+                notes: Sequence[str] = [note for note in session.notes if note not in printed.told]
+                damage = [sentence for sentence in captures.damage if sentence not in printed.told]
         else:
             code, notes = _show(captures, sources, options, arguments, settings, log)
-        for sentence in [*([] if arguments.quiet else notes), *captures.damage]:
+            damage = captures.damage
+        for sentence in [*([] if arguments.quiet else notes), *damage]:
             analysis.say(sentence)
         return DAMAGED if captures.damage else code
 
