@@ -58,8 +58,8 @@ def _print(arguments: argparse.Namespace, found: list[LiveInterface]) -> None:
         Cells("addresses", [" ".join(one.addresses) for one in found], rank=2, flexible=True),
         Cells("description", [escape(one.description) for one in found], rank=5, flexible=True),
     ]
-    layout = Layout.choose([column for column in columns if any(column.texts)], terminal.width(sys.stdout))
     shown = [column for column in columns if any(column.texts)]
+    layout = Layout.choose(shown, terminal.width(sys.stdout))
     print("\n".join([*layout.head(shown, paint), *layout.rows(shown, paint)]))
 
 
