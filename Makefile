@@ -12,15 +12,15 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 .PHONY: help demo test lint format bench man samples screenshots clean
 
 help:
-	@echo "make demo    what nvgre-inspect says about $(DEMO)"
-	@echo "make test    the whole test suite"
-	@echo "make lint    ruff, mypy, import-linter"
-	@echo "make format  let ruff format the code"
-	@echo "make bench   the benchmark against public tools (docs/benchmarks.md)"
-	@echo "make man     the manual page: build/nvgre-inspect.1"
-	@echo "make samples the captures of samples/, from their scenarios"
+	@echo "make demo         what nvgre-inspect says about $(DEMO)"
+	@echo "make test         the whole test suite"
+	@echo "make lint         ruff, mypy, import-linter"
+	@echo "make format       let ruff format the code"
+	@echo "make bench        the benchmark against public tools (docs/benchmarks.md)"
+	@echo "make man          the manual page: build/nvgre-inspect.1"
+	@echo "make samples      the captures of samples/, from their scenarios"
 	@echo "make screenshots  the pictures of README and docs, taken from the app"
-	@echo "make clean   remove .venv and everything else that was made"
+	@echo "make clean        remove .venv and everything else that was made"
 
 demo: $(VENV)/.installed
 	@$(BIN)/nvgre-inspect summary $(DEMO)
