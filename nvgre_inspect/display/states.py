@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dissectors import offsets
+from dissectors import encaps, offsets
 from nvgre_inspect.display.text import counted
 from nvgre_inspect.model.names import UNKNOWN
 
@@ -37,6 +37,14 @@ def protocol_mix(flows: pd.DataFrame) -> str:
     names = flows["protocol"].astype(object).fillna(UNKNOWN)
     packets = (flows["packets_fwd"] + flows["packets_rev"]).groupby(names).sum()
     return shares(packets.sort_values(ascending=False, kind="stable"))
+
+
+def no_tunnels(state: State, protocols: str) -> str:
+    """What was seen instead: `protocols` is its mix. What mirrors (ERSPAN) is no tenants' tunnel, but is named."""
+    kinds = state.stacks["kind"] & (encaps.HAS_ID - 1)  # the bits below it
+    mirrors = [encaps.NAMES[kind] for kind in sorted(encaps.MIRRORS) if (kinds == kind).any()]
+    named = f"; mirrored ({', '.join(mirrors)}), which tells no tenant" if mirrors else ""
+    return f"no tunnels here; seen: {protocols}{named}"
 
 
 def encrypted(state: State) -> str | None:
@@ -72,5 +80,5 @@ def nothing(
         return "nothing odd was found"
     if table == "tunnels":
         hidden = encrypted(snapshot.state)
-        return f"no tunnels here; seen: {protocol_mix(snapshot.flows)}" + (f"; {hidden}" if hidden else "")
+        return no_tunnels(snapshot.state, protocol_mix(snapshot.flows)) + (f"; {hidden}" if hidden else "")
     return f"no {table} in {counted(snapshot.state.frames, 'packet')}"

@@ -201,7 +201,7 @@ class OverviewScreen(PanesScreen):
             asked_for = {name: getattr(options, name) for name in ("read_filter", "tshark_filter", "interface")}
             tenants = "" if self.app.loading else states.no_packets(packets, **asked_for)
         elif not len(seen.tunnels):
-            tunnels = f"no tunnels here; seen: {facts.shares(seen.protocols)}"
+            tunnels = states.no_tunnels(snapshot.state, facts.shares(seen.protocols))
         if not len(seen.findings):
             findings = "none so far" if self.app.loading else "nothing odd was seen"
         for name, words in (("tenants", tenants), ("tunnels", tunnels), ("findings", findings)):
