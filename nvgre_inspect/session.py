@@ -472,9 +472,12 @@ class Session(Tables):
 
     def dissect(self, number: int) -> Stack:
         """The frame of that number (from 1), found as by `frame`, and taken apart for people."""
+        return self.stack(self.frame(number))
+
+    def stack(self, frame: Frame) -> Stack:
+        """A frame of this input, taken apart for people."""
         from dissectors.stack import dissect
 
-        frame = self.frame(number)
         gre_key: Any = self.options.gre_key
         return dissect(frame.data, frame.wirelen, frame.linktype, gre_key, self._registry)
 

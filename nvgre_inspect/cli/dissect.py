@@ -8,17 +8,20 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nvgre_inspect.cli import analysis, asking
 from nvgre_inspect.cli.arguments import Parser, add_decoding, add_tshark_option, add_words, nonempty, packet_number
 from nvgre_inspect.cli.terminal import Paint
 from nvgre_inspect.display.text import counted, escape
+from nvgre_inspect.display.times import TimeFormat
 
 if TYPE_CHECKING:
     from dissectors.stack import Layer, Stack
     from nvgre_inspect.cli.progress import ProgressLine
     from nvgre_inspect.config import Config
+    from nvgre_inspect.model.source import Frame
     from nvgre_inspect.session import Session
     from nvgre_inspect.with_tshark.deep import DeepPacket
 
@@ -54,13 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.print_tshark:
         return asking.print_tshark(arguments, settings, packet=arguments.number)
     paint = Paint.choose(arguments.color or settings.options.color, sys.stdout)
+    about = _About(arguments.number, settings.options.time, paint)
     if not arguments.deep:
         with analysis.opened(arguments, settings) as (session, _):
-            return _shown(session, arguments, lambda: _plain(session, arguments, paint))
+            return _shown(session, arguments, lambda: _plain(session, arguments, about))
     # What comes after the packet is not read; large inputs are worth the kernels.
     arguments.count, arguments.engine = arguments.number, "auto"
     with asking.tshark_explained(), analysis.opened(arguments, settings, again=True) as (session, progress):
-        return _shown(session, arguments, lambda: _deep(session, arguments, settings, paint, progress))
+        return _shown(session, arguments, lambda: _deep(session, arguments, settings, about, progress))
 
 
 def _shown(session: Session, arguments: argparse.Namespace, show: Callable[[], None]) -> int:
@@ -75,16 +79,17 @@ def _shown(session: Session, arguments: argparse.Namespace, show: Callable[[], N
     return analysis.conclude(session, arguments)
 
 
-def _plain(session: Session, arguments: argparse.Namespace, paint: Paint) -> None:
-    stack = session.dissect(arguments.number)
+def _plain(session: Session, arguments: argparse.Namespace, about: _About) -> None:
+    frame = session.frame(arguments.number)
+    stack = session.stack(frame)
     if arguments.json:
-        _print_json(stack.to_dict())
+        _print_json(_identity(session, arguments.number, frame) | stack.to_dict())
     else:
-        print("\n".join(lines(stack, paint)))
+        print("\n".join([*about(session, frame, stack), *lines(stack, about.paint)]))
 
 
 def _deep(
-    session: Session, arguments: argparse.Namespace, settings: Config, paint: Paint, progress: ProgressLine | None
+    session: Session, arguments: argparse.Namespace, settings: Config, about: _About, progress: ProgressLine | None
 ) -> None:
     from nvgre_inspect.with_tshark.deep import deep
 
@@ -93,13 +98,43 @@ def _deep(
     finally:
         if progress is not None:
             progress.clear()
-    stack = session.dissect(arguments.number)
+    frame = session.frame(arguments.number)
+    stack = session.stack(frame)
     if arguments.json:
-        _print_json(deep_dict(found, stack))
+        _print_json(_identity(session, arguments.number, frame) | deep_dict(found, stack))
     else:
-        print("\n".join(deep_lines(found, stack, paint)))
+        print("\n".join([*about(session, frame, stack), *deep_lines(found, stack, about.paint)]))
         if not arguments.quiet:
             analysis.say(said_of(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """Says what is known of the packet besides its bytes."""
+
+    number: int
+    #: As `-t`.
+    time: str
+    paint: Paint
+
+    def __call__(self, session: Session, frame: Frame, stack: Stack) -> Iterator[str]:
+        from nvgre_inspect.display.packet_tree import about_frame
+
+        section = about_frame(self.number, frame, session.interfaces[frame.interface], stack.path, self.time)
+        yield self.paint(section.head.text, "heading")
+        yield from (f"    {line.text}" for line in section.lines)
+
+
+def _identity(session: Session, number: int, frame: Frame) -> dict[str, Any]:
+    """For JSON: which packet it is."""
+    interface = session.interfaces[frame.interface]
+    return {
+        "number": number,
+        "time": TimeFormat("u", 9)([frame.ts_ns])[0].replace(" ", "T") + "Z",
+        "interface": frame.interface,
+        "interface_name": interface.name or None,
+        "comment": frame.comment or None,
+    }
 
 
 def _print_json(found: Mapping[str, Any]) -> None:
@@ -125,7 +160,6 @@ def deep_dict(found: DeepPacket, stack: Stack) -> dict[str, Any]:
     """For JSON: the underlay's headers as `to_dict` of the stack has them, and tshark's tree."""
     layers = stack.to_dict()["layers"]
     return {
-        "number": found.number,
         "stack": stack.path,
         "underlay": layers[: len(underlay(found, stack))],
         "tree": [node.to_dict() for node in found.tree],
@@ -148,12 +182,13 @@ def said_of(found: DeepPacket) -> str:
 
 
 def lines(stack: Stack, paint: Paint) -> Iterator[str]:
-    """The tree, an empty line, and the bytes."""
+    """The headers and anomalies of the tree, an empty line, and the bytes."""
     from dissectors.stack import hex_dump
 
     # Byte ranges stand on the left; behind them two spaces and a header's title, or a field further in.
     title = 2 * len(str(max(len(stack.frame), 1))) + 3
-    for line in stack.tree().split("\n"):
+    # What the tree says of the frame itself was said before.
+    for line in stack.tree().split("\n")[2 if stack.path else 1 :]:
         if line.startswith("Anomaly:"):
             yield paint(line, "note")
         else:

@@ -178,9 +178,10 @@ def test_the_command_shows_outer_headers_tree_and_bytes(samples: Path, capsys) -
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
     heads = [line for line in lines if line and line[0] not in " 0"]
-    assert heads[0].startswith("Ethernet")
-    assert "Network Virtualization using GRE, VSID 5002" in heads[2]
-    assert heads[3].startswith("Ethernet II, Src: 00:15:5d")
+    assert heads[0] == "Frame 197: 327 bytes on the wire"
+    assert heads[1].startswith("Ethernet")
+    assert "Network Virtualization using GRE, VSID 5002" in heads[3]
+    assert heads[4].startswith("Ethernet II, Src: 00:15:5d")
     assert "    Status Code: 200" in " ".join(lines)
     assert lines[-1].startswith("0")
     assert captured.err.startswith("tshark was given this packet and ")

@@ -36,12 +36,18 @@ def test_damage_is_in_the_summary(run, sample):
 def test_dissect_shows_the_tenant_and_the_bytes(run, overlapping):
     result = run("dissect", overlapping, 1)
     assert result.code == 0
+    number, time, interface, stack = result.lines[:4]
+    assert number.startswith("Frame 1: ")
+    assert time == "    Time: 2023-11-14 22:13:20.003000 (UTC)"
+    assert (interface, stack) == ("    Interface: 0", "    Stack: nvgre:5001")
     assert "Network Virtualization using GRE, VSID 5001" in result.out
     assert "20 00 65 58" in result.out
 
 
 def test_dissect_as_json(run, overlapping):
     packet = json.loads(run("dissect", overlapping, 1, "--json").out)
+    assert (packet["number"], packet["time"]) == (1, "2023-11-14T22:13:20.003000000Z")
+    assert (packet["interface"], packet["interface_name"], packet["comment"]) == (0, None, None)
     assert packet["stack"] == "nvgre:5001"
     assert "nvgre" in [layer["protocol"] for layer in packet["layers"]]
 
