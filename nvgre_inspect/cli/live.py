@@ -233,8 +233,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = live_input.session_options(arguments, settings)
     with (
         analysis.explained(),
-        live_input.flows_written(arguments) as log,
-        live_input.opened(arguments, options) as captures,
+        live_input.opened(arguments, options) as (captures, log),
     ):
         if headless:
             from nvgre_inspect.cli.headless import Headless

@@ -74,11 +74,24 @@ def session_options(arguments: argparse.Namespace, settings: Config) -> SessionO
 
 
 @contextmanager
-def flows_written(arguments: argparse.Namespace) -> Iterator[FlowLog | None]:
+def _flows_written(arguments: argparse.Namespace) -> Iterator[FlowLog | None]:
     """What -o asks for; there as a whole when the block ends."""
     if arguments.output is None:
         yield None
         return
+    from nvgre_inspect.reports.flow_log import FlowLog
+
+    log = FlowLog(arguments.output, force=arguments.force)
+    try:
+        yield log
+    finally:
+        log.close()
+        for sentence in log.notes:
+            analysis.say(sentence)
+
+
+def _check_flows(arguments: argparse.Namespace) -> None:
+    """Whether -o can be written."""
     from nvgre_inspect.cli.arguments import FORMATS
     from nvgre_inspect.cli.output import OTHER_FORMATS
     from nvgre_inspect.reports import flow_log
@@ -91,18 +104,11 @@ def flows_written(arguments: argparse.Namespace) -> Iterator[FlowLog | None]:
     for option, name in (("-w", arguments.record), ("--follow", arguments.follow)):
         if name is not None and _is_one_file(name, arguments.output):
             _fail(f"{option} and -o name the same file")
-    log = flow_log.FlowLog(arguments.output, force=arguments.force)
-    try:
-        yield log
-    finally:
-        log.close()
-        for sentence in log.notes:
-            analysis.say(sentence)
 
 
 @contextmanager
-def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[LiveCaptures]:
-    """The captures, open and without rights that are not needed any more. Closed at the end."""
+def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[tuple[LiveCaptures, FlowLog | None]]:
+    """The captures, open and without rights that are not needed any more, and what -o asks for. Closed at the end."""
     from nvgre_inspect.capture.live.captures import LiveCaptures
     from nvgre_inspect.capture.live.kept import KeptFrames
     from nvgre_inspect.capture.live.limits import Limits
@@ -112,8 +118,10 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
     except ValueError as error:
         _fail(str(error))
     _check(arguments, limits)
-    _compile(arguments)
-    with ExitStack() as stack:
+    if arguments.output is not None:
+        _check_flows(arguments)
+    _prepare(arguments)
+    with ExitStack() as last, ExitStack() as stack:
         source = _source(arguments)
         stack.callback(source.close)
         sinks: list[Sink] = []
@@ -128,6 +136,8 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
             from nvgre_inspect.capture.live.privileges import give_up
 
             give_up()
+        # Files belong to who called sudo.
+        log = last.enter_context(_flows_written(arguments))
         if arguments.record is not None:
             from nvgre_inspect.capture.live.recording import Recorder
 
@@ -145,7 +155,7 @@ def opened(arguments: argparse.Namespace, options: SessionOptions) -> Iterator[L
         )
         stack.pop_all()
         stack.callback(captures.close)
-        yield captures
+        yield captures, log
 
 
 def _is_one_file(one: str, other: str) -> bool:
@@ -215,20 +225,18 @@ def _free_memory() -> int:
     return _KEPT_PART * _KEPT_BYTES
 
 
-def _compile(arguments: argparse.Namespace) -> None:
-    """What is captured does not wait for compilers; nor do people, for what can be said before."""
+def _prepare(arguments: argparse.Namespace) -> None:
+    """Have kernels ready. People do not wait for compilers, for what can be said before."""
+    from nvgre_inspect.cli import live_kernels
     from nvgre_inspect.kernels import compiled
 
-    if not compiled.is_warm("decode", "account"):
-        if arguments.interfaces:
-            from nvgre_inspect.capture.live import device
+    if arguments.interfaces and not compiled.is_warm("decode", "account"):
+        from nvgre_inspect.capture.live import device
 
-            device.check(sources(arguments))
-        if not arguments.quiet:
-            print("compiling for this machine, once: some 20 seconds", file=sys.stderr)
-        from nvgre_inspect.engine.warm import compile_all
-
-        compile_all()
+        device.check(sources(arguments))
+    live_kernels.compile_all(quiet=arguments.quiet)
+    if arguments.interfaces:
+        live_kernels.load_all()
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -12,6 +13,18 @@ from nvgre_inspect.engine import warm
 from nvgre_inspect.kernels import compiled
 from tests.builders.warm import warm_up
 
+#: A live capture in which no kernel can be loaded any more once all were: rights, and root's folders, are gone then.
+WITHOUT_RIGHTS = """
+import sys
+from numba.core import caching
+from nvgre_inspect.cli import live_kernels
+from nvgre_inspect.cli.main import main
+live_kernels.load_all()
+def refuse(*_):
+    raise RuntimeError("a folder of root's")
+caching.FunctionCache.__init__ = caching.FunctionCache.load_overload = caching.FunctionCache.save_overload = refuse
+sys.exit(main(sys.argv[1:]))
+"""
 ELSEWHERE = (["-"], ["--follow", "grows.pcap"])
 
 
@@ -39,6 +52,17 @@ def test_a_recording_is_finished_where_frames_cannot_be_kept(run, overlapping, m
     result = run("live", "--headless", "--follow", overlapping, "-w", tmp_path / "all.pcapng")
     assert (result.code, result.err) == (1, "nvgre-inspect: no room to keep anything\n")
     assert closed == [tmp_path / "all.pcapng"]
+
+
+def test_all_kernels_are_loaded_before_rights_are_given_up(sample, tmp_path):
+    warm_up()
+    # pcapng is walked by the kernel that reads kept frames again.
+    words = ["live", "--headless", "--follow", sample("fabric.pcapng"), "-c", "2299", "--max-flows", "100"]
+    written = ["-w", tmp_path / "all.pcapng", "-o", tmp_path / "flows.csv"]
+    command = [sys.executable, "-c", WITHOUT_RIGHTS, *map(str, [*words, *written])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "nvgre 5001" in done.stdout
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only packet sockets can be tried out")
