@@ -44,7 +44,9 @@ def numbers_of(path, segments):
     return list(zip(rows[SEQ].tolist(), rows[ACK].tolist(), strict=True))
 
 
-@pytest.mark.parametrize("sample", ["tcp-lab.pcap", "overlapping-tenants.pcap", "fabric.pcapng", "ipv6-overlay.pcap"])
+@pytest.mark.parametrize(
+    "sample", ["tcp-lab.pcap", "overlapping-tenants.pcap", "fabric.pcapng", "asymmetric-vsid.pcap"]
+)
 def test_they_are_those_of_the_ladder(sample):
     with relative(SAMPLES / sample) as (view, pages, more):
         compared = 0
@@ -90,6 +92,12 @@ def test_of_a_side_that_is_silent_at_first_what_is_acknowledged_counts(tmp_path)
     segments = [*data, (False, ACKS, 500, 1100, b"xyz"), (True, ACKS, 1100, 503, b"")]
     expected = [*[(10 * place, 0) for place in range(10)], (0, 100), (100, 3)]
     assert numbers_of(tmp_path / "silent.pcap", segments) == expected
+
+
+def test_a_syn_ack_tells_the_number_of_a_syn_that_is_not_seen(tmp_path):
+    """As of a flow whose halves have VSIDs of their own."""
+    segments = [(False, SYN | ACKS, 200, 0, b""), (False, ACKS, 201, 5, b"abc")]
+    assert numbers_of(tmp_path / "half.pcap", segments) == [(0, 1), (1, 6)]
 
 
 def test_flows_are_looked_at_once(monkeypatch):
