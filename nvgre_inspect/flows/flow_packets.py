@@ -137,10 +137,7 @@ def flow_packets(parts: Iterable[Part], initiator: int, *, thinned: bool = False
     columns = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]} if kept else _columns_of_none()
     flags, is_tcp = columns["flags"], columns["is_tcp"]
     has_ack = is_tcp & (flags & offsets.TCP_ACK_FLAG != 0)
-    syn = flags & offsets.TCP_SYN != 0
-    columns["seq"], columns["ack"] = _relative(
-        columns["direction"], is_tcp, columns["seq"], has_ack, columns["ack"], syn
-    )
+    columns["seq"], columns["ack"] = _relative(columns["direction"], is_tcp, columns["seq"], has_ack, columns["ack"])
     return FlowPackets(**columns)
 
 
@@ -182,11 +179,10 @@ def _relative(
     seq: npt.NDArray[Any],
     has_ack: npt.NDArray[np.bool_],
     ack: npt.NDArray[Any],
-    syn: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Sequence and acknowledgement numbers from the first number that is known of each direction.
 
-    Of a direction that is not seen, a SYN-ACK tells the number of its SYN: it acknowledges the one after it.
+    Of a direction that is not seen, what is acknowledged first is 1, as in Wireshark: mostly it is its SYN.
     """
     relative_seq = np.full(len(seq), -1, np.int64)
     relative_ack = np.full(len(ack), -1, np.int64)
@@ -198,7 +194,7 @@ def _relative(
             continue
         values = unwrap(np.where(mine, seq, ack)[both])
         own = mine[both]
-        origin = values[own][0] if own.any() else values[0] - syn[both[0]]
+        origin = values[own][0] if own.any() else values[0] - 1
         relative_seq[both[own]] = values[own] - origin
         relative_ack[both[~own]] = values[~own] - origin
     return relative_seq, relative_ack

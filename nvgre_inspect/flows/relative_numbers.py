@@ -2,7 +2,7 @@
 
 `info` has the numbers as on the wire. Here they count from the first that a direction was seen with, which is 0, as in
 Wireshark's packet list and in the ladder of a flow. Only a flow's first frames are read for that; of a direction that
-is silent in them, what the other one acknowledges first is taken; of a SYN-ACK the SYN.
+is silent in them, what the other one acknowledges first is 1.
 
 Limits: numbers start again at 0 after 4 GiB. Of a flow whose first frames were let go (live), counting begins with the
 first that is still there.
@@ -119,8 +119,7 @@ def _origins(records: npt.NDArray[np.void]) -> tuple[int, int]:
         if len(own):
             found.append(int(own[0]))
         elif len(peer):
-            syn = int(peer["tcp_flags"][0]) & offsets.TCP_SYN != 0
-            found.append((int(peer["tcp_ack"][0]) - syn) % _MODULUS)
+            found.append((int(peer["tcp_ack"][0]) - 1) % _MODULUS)
         else:
             found.append(-1)
     return found[0], found[1]

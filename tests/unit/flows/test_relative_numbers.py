@@ -90,14 +90,25 @@ def test_a_syn_that_is_sent_often_is_answered_at_last(tmp_path):
 def test_of_a_side_that_is_silent_at_first_what_is_acknowledged_counts(tmp_path):
     data = [(True, ACKS, 1000 + 10 * place, 500, bytes(10)) for place in range(10)]
     segments = [*data, (False, ACKS, 500, 1100, b"xyz"), (True, ACKS, 1100, 503, b"")]
-    expected = [*[(10 * place, 0) for place in range(10)], (0, 100), (100, 3)]
+    expected = [*[(10 * place, 1) for place in range(10)], (1, 100), (100, 4)]
     assert numbers_of(tmp_path / "silent.pcap", segments) == expected
 
 
-def test_a_syn_ack_tells_the_number_of_a_syn_that_is_not_seen(tmp_path):
-    """As of a flow whose halves have VSIDs of their own."""
-    segments = [(False, SYN | ACKS, 200, 0, b""), (False, ACKS, 201, 5, b"abc")]
-    assert numbers_of(tmp_path / "half.pcap", segments) == [(0, 1), (1, 6)]
+def test_halves_of_a_flow_have_the_numbers_of_the_whole(tmp_path):
+    """Its directions may have VSIDs of their own, and so be two flows."""
+    segments = [
+        (True, SYN, 0xFFFFFFFF, 0, b""),
+        (False, SYN | ACKS, 200, 0, b""),
+        (True, ACKS, 0, 201, b"abc"),
+        (False, ACKS, 201, 3, b"defg"),
+        (True, ACKS, 3, 205, b""),
+    ]
+    whole = numbers_of(tmp_path / "whole.pcap", segments)
+    assert whole == [(0, -1), (0, 1), (1, 1), (1, 4), (4, 5)]
+    for side in (True, False):
+        half = [segment for segment in segments if segment[0] == side]
+        expected = [numbers for numbers, segment in zip(whole, segments, strict=True) if segment[0] == side]
+        assert numbers_of(tmp_path / "half.pcap", half) == expected
 
 
 def test_flows_are_looked_at_once(monkeypatch):
