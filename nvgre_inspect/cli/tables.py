@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nvgre_inspect.cli import analysis, asking
+from nvgre_inspect.cli import analysis, asking, packet_saving
 from nvgre_inspect.cli.arguments import Parser, add_files, add_output, add_words
 from nvgre_inspect.cli.rows import check_fields, check_sort, ordered
 from nvgre_inspect.display.text import counted
@@ -49,7 +49,10 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def _description(name: str, summary: str) -> str:
     table = TABLES[name]
-    lines = [f"{summary[0].upper()}{summary[1:]}.", f"A row is {table.row}.", "", "columns:"]
+    lines = [f"{summary[0].upper()}{summary[1:]}.", f"A row is {table.row}."]
+    if name == "packets":
+        lines.append("-o SOME.pcapng writes the packets themselves.")
+    lines += ["", "columns:"]
     line = " "
     for column in table.names:
         if len(line) + len(column) > 76:
@@ -67,12 +70,14 @@ def run(arguments: argparse.Namespace) -> int:
     fields = check_fields(table, arguments.fields)
     keys = check_sort(table, arguments.sort)
     settings = analysis.configuration(arguments)
-    sorted_by = [name for names, _ in keys for name in names]
-    output = Output.chosen(arguments, settings, table, fields, sorted_by)
     rows_filter = analysis.row_filter(arguments.row_filter, table.name)
     if arguments.print_tshark:
         with analysis.explained():
             return asking.print_tshark(arguments, settings)
+    if packet_saving.is_wanted(arguments):
+        return packet_saving.run(arguments, settings, rows_filter)
+    sorted_by = [name for names, _ in keys for name in names]
+    output = Output.chosen(arguments, settings, table, fields, sorted_by)
     packets = table.name == "packets"
     prepare = partial(output.prepare, frames=bool(keys) or (rows_filter is not None and not packets))
     with (
@@ -105,6 +110,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _nothing(session: Session, name: str, total: int) -> str:
     """Why nothing was shown: nothing there, or nothing that matches."""
     if total:
-        return f"the filter matches none of {counted(total, name.removesuffix('s'), name)}"
+        return f"the filter matches none of {counted(total, name[:-1] if name.endswith('s') else 'row')}"
     frames = session.snapshot().state.frames
     return f"no {name} in {counted(frames, 'packet')}" if frames else analysis.no_packets(session)
