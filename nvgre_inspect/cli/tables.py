@@ -29,7 +29,7 @@ COMMANDS = {
     "placements": "which tunnel, FlowID and path carried each flow",
     "timeline": "packets and bytes over time, by tenant",
     "packets": "the packets, one by one",
-    "findings": "what is wrong",
+    "findings": "what is odd about packets, and on which tunnel",
 }
 
 
