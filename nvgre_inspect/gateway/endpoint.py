@@ -229,7 +229,7 @@ def open_gateway(
     ports = roles.ports_of(policy, taps)
     host = roles.find_host(policy, interface, pa)
     for port in ports:
-        _encapsulator(policy, port, compiled=True).rewrite(_batch(np.zeros(1, np.uint8), []), _NO_RECORDS, np.arange(0))
+        _load_kernels(policy, port)
     with contextlib.ExitStack() as opened:
         groups = groups_of([port.subnet for port in ports], host.pa.version)
         underlay = Underlay(host.pa, interface, groups)
@@ -243,6 +243,14 @@ def open_gateway(
         gateway = Gateway(fitted, host, devices, underlay, compiled=True)
         opened.pop_all()
     return gateway
+
+
+def _load_kernels(policy: Policy, port: roles.Port) -> None:
+    """Have a frame of zeros rewritten, which goes nowhere: kernels are loaded when they are first called, and under sudo
+    from a folder of root's, which cannot be read any more once rights are given up.
+    """
+    frame = np.zeros(offsets.ETH_LEN, np.uint8)
+    _encapsulator(policy, port, compiled=True).rewrite(_batch(frame, [len(frame)]), _NO_RECORDS, np.arange(1))
 
 
 def _encapsulator(policy: Policy, port: roles.Port, *, compiled: bool) -> Rewriter:
