@@ -246,8 +246,10 @@ def open_gateway(
 
 
 def _load_kernels(policy: Policy, port: roles.Port) -> None:
-    """Have a frame of zeros rewritten, which goes nowhere: kernels are loaded when they are first called, under sudo from
-    a folder of root's, which cannot be read any more once rights are given up.
+    """Have a frame of zeros rewritten, which goes nowhere.
+
+    Kernels are loaded when they are first called, under sudo from a folder of root's, which cannot be read any more
+    once rights are given up.
     """
     frame = np.zeros(offsets.ETH_LEN, np.uint8)
     _encapsulator(policy, port, compiled=True).rewrite(_batch(frame, [len(frame)]), _NO_RECORDS, np.arange(1))
