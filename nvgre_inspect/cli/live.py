@@ -6,7 +6,7 @@ import argparse
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from nvgre_inspect.cli import analysis, live_input
 from nvgre_inspect.cli.arguments import (
@@ -20,7 +20,7 @@ from nvgre_inspect.cli.arguments import (
     positive,
 )
 from nvgre_inspect.cli.errors import DAMAGED, DONE, INTERRUPTED, USAGE, CommandError
-from nvgre_inspect.cli.signals import ended_by_signals
+from nvgre_inspect.cli.signals import ended_by_signals, leave
 from nvgre_inspect.config import THEME_CHOICES
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def _show(
         tui=replace(settings.tui, theme=theme, mouse=settings.tui.mouse and not arguments.no_mouse),
     )
     try:
-        with ended_by_signals(_leave) as signals:
+        with ended_by_signals(leave) as signals:
             app = run_live(
                 lambda report: Session(lambda: captures, options, report, logged(log)),
                 sources,
@@ -294,8 +294,3 @@ def _show(
     if app.outcome is not None and app.outcome.error is not None:
         raise app.outcome.error
     return app.return_code or DONE, captures.notes if app.outcome is None else app.outcome.notes
-
-
-def _leave() -> NoReturn:
-    # The one exception besides KeyboardInterrupt that an event loop lets through: the terminal is put back on its way.
-    raise SystemExit(DONE)

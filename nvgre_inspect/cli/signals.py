@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 
 @contextmanager
@@ -27,6 +28,13 @@ def ended_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def leave() -> NoReturn:
+    """What `stop` does within an event loop: the one exception besides KeyboardInterrupt that it lets through, so that
+    the terminal is put back on the way.
+    """
+    raise SystemExit
 
 
 def _ending() -> Iterator[signal.Signals]:

@@ -11,6 +11,7 @@ from nvgre_inspect.cli import analysis, summary
 from nvgre_inspect.cli.arguments import Parser, add_files, add_time, add_words
 from nvgre_inspect.cli.asking import settings_of
 from nvgre_inspect.cli.errors import DAMAGED, DONE, FAILED, INTERRUPTED
+from nvgre_inspect.cli.signals import ended_by_signals, leave
 from nvgre_inspect.config import THEME_CHOICES
 
 if TYPE_CHECKING:
@@ -59,7 +60,11 @@ def run(arguments: argparse.Namespace) -> int:
         from nvgre_inspect.tui import run_app
 
         options = analysis.session_options(arguments, settings, spool=True)
-        app = run_app(arguments.files, replace(options, tshark=settings_of(arguments, settings)), settings)
+        try:
+            with ended_by_signals(leave):
+                app = run_app(arguments.files, replace(options, tshark=settings_of(arguments, settings)), settings)
+        except SystemExit:
+            return INTERRUPTED
         return _conclude(app, quiet=arguments.quiet)
 
 

@@ -6,6 +6,7 @@ import csv
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -35,6 +36,9 @@ class Tmux:
 
     def screen(self):
         return self._run("capture-pane", "-p")
+
+    def ask(self, what):
+        return self._run("display-message", "-p", what).strip()
 
     def type(self, *keys):
         self._run("send-keys", *keys)
@@ -117,3 +121,14 @@ def test_damage_is_shown_and_said_when_one_leaves(tmux):
     tmux.wait_for("of 10 flows")
     tmux.type("C-q")
     tmux.wait_for("standard input ends early, at byte 30988", "left with 3")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_the_terminal_as_it_was(tmux, number):
+    tmux.type(f"{command(SAMPLE)}; echo left with $?", "Enter")
+    tmux.wait_for("Overview", "nvgre 5001", "nvgre 5002")
+    shell = tmux.ask("#{pane_pid}")
+    (process,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+    os.kill(int(process), number)
+    tmux.wait_for("left with 130")
+    assert tmux.ask("#{alternate_on} #{mouse_any_flag}") == "0 0"
