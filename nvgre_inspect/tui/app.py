@@ -152,6 +152,8 @@ class InspectApp(CommandedApp):
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """There is something new to show."""
         is_first = self.snapshot is None
+        if self.loader.paused and not is_first:
+            return  # it was under way when the user paused
         self.snapshot = message.snapshot
         self.current.catch_up()
         if is_first:

@@ -10,6 +10,7 @@ from nvgre_inspect.config import Config
 from nvgre_inspect.session import Progress, SessionOptions, open_session
 from nvgre_inspect.tui.app import InspectApp
 from nvgre_inspect.tui.loading import Loader
+from nvgre_inspect.tui.messages import SnapshotTaken
 from nvgre_inspect.tui.scope import Kind, Scope, Step
 from tests.tui.shown import SAMPLES, SIZES, lines, press, settled, shown, text
 
@@ -382,6 +383,9 @@ async def test_paused_nothing_new_is_shown(held):
         shown_then = app.snapshot
         await press(pilot, "p")
         assert "paused" in lines(app)[0]
+        # One that was under way.
+        app.post_message(SnapshotTaken(object()))
+        await settled(pilot)
         loader.go.set()
         while app.loading:
             await pilot.pause()
