@@ -509,7 +509,8 @@ class Session(Tables):
             note = f"{copies:,} of {state.frames:,} packets are second copies of the same packet and counted twice"
             interfaces = self._captures.interfaces
             if len(interfaces) > 1 and self.options.interface is None:
-                note += f": several observation points in one capture? --interface takes one: {_listed(interfaces)}"
+                option = "-i" if self.is_live else "--interface"
+                note += f": several observation points in one capture? {option} takes one: {_listed(interfaces)}"
             else:
                 note += ": a mirror of both directions, or capture on 'any'?"
             notes.append(note)

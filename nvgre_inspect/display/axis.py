@@ -16,7 +16,9 @@ _CLOCK_STEPS = (
     *(86400, 2 * 86400, 7 * 86400, 30 * 86400),
 )
 _TIME_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-_RATE_UNITS = ((1e12, "Tb/s"), (1e9, "Gb/s"), (1e6, "Mb/s"), (1e3, "kb/s"), (1.0, "b/s"))
+_RATE_UNITS = tuple(
+    (factor, f"{prefix}bit/s") for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+)
 _COUNT_UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _BYTE_UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
@@ -61,7 +63,7 @@ def value_axis(low: float, high: float, most: int) -> Axis:
 
 
 def rate_axis(low: float, high: float, most: int) -> Axis:
-    """Ticks for bits per second: `0`, `500 kb/s`."""
+    """Ticks for bits per second: `0`, `500 kbit/s`."""
     return _with_unit(_measured(low, high, most, _RATE_UNITS))
 
 
@@ -83,14 +85,6 @@ def time_axis(low: float, high: float, most: int) -> Axis:
     return Axis(
         [Tick(value, f"{_number(value / factor, step / factor)} {unit}" if value else "0") for value in values], unit
     )
-
-
-def rate(bits_per_second: float) -> str:
-    """A rate for people, three digits: `1.29 Mb/s`."""
-    factor, unit = _unit(bits_per_second, _RATE_UNITS)
-    value = bits_per_second / factor
-    digits = 0 if unit == "b/s" or value >= 99.95 else 2 if value < 9.995 else 1
-    return f"{value:,.{digits}f} {unit}"
 
 
 def _measured(low: float, high: float, most: int, units: Iterable[tuple[float, str]]) -> Axis:

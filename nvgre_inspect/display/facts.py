@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from nvgre_inspect.display.axis import rate
-from nvgre_inspect.display.text import amount, counted, duration, escape
+from nvgre_inspect.display.text import amount, counted, duration, escape, rate
 
 #: Interfaces that are named.
 _NAMED = 3

@@ -80,7 +80,7 @@ class ColumnChart(PlotWidget, can_focus=False, inherit_bindings=False):
 
     margin_top = reactive(0)
     margin_bottom = reactive(1)
-    margin_left = reactive(9)
+    margin_left = reactive(11)  # `0.5 Mbit/s`
 
     def __init__(self, *, id: str | None = None, labelled: bool = False) -> None:  # noqa: A002 (Textual's name)
         """`labelled`: a digit in each band."""
@@ -146,6 +146,7 @@ class ColumnChart(PlotWidget, can_focus=False, inherit_bindings=False):
         ]
         self.set_xticks([place for place, _ in fitting])
         self.set_x_formatter(FixedLabels([label for _, label in fitting]))
-        ticks = self._vertical(0.0, full, max(rows // _TICK_HEIGHT, 2)).ticks
+        # With three parts or more there is always a tick besides 0.
+        ticks = self._vertical(0.0, full, max(rows // _TICK_HEIGHT, 3)).ticks
         self.set_yticks([tick.at / full * rows for tick in ticks])
         self.set_y_formatter(FixedLabels([tick.label for tick in ticks]))

@@ -14,8 +14,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from nvgre_inspect.display.axis import rate, rate_axis, time_axis
-from nvgre_inspect.display.text import counted, duration, escape
+from nvgre_inspect.display.axis import rate_axis, time_axis
+from nvgre_inspect.display.text import counted, duration, escape, rate
 from nvgre_inspect.flows.throughput import Throughput
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.tui import theme as themes

@@ -24,7 +24,7 @@ def test_one_file():
     table = captures({"name": "eth0", "packets": 2, "bytes": 3000, "first_ns": T0, "last_ns": T0 + 2_000_000_000})
     assert facts(table) == [
         "2 packets · 3.00 kB · ethernet · interface eth0",
-        "2026-01-02 03:04:05 to 03:04:07 UTC · 2.000 s · 12.0 kb/s on average",
+        "2026-01-02 03:04:05 to 03:04:07 UTC · 2.000 s · 12.0 kbit/s on average",
     ]
 
 
