@@ -83,7 +83,8 @@ def test_a_walk_through_overlapping_tenants(tmux, tmp_path):
     tmux.type("4")
     tmux.wait_for("of 12 flows")
     tmux.type("/")
-    tmux.wait_for("Filter ")
+    # The keys of the filter bar: it has the keyboard.
+    tmux.wait_for("Enter Apply")
     tmux.type("-l", "tcp.port == 22 && vsid == 5002")
     tmux.wait_for("✓ 1 of 12")
     tmux.type("Enter")

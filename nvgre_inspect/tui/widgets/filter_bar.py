@@ -197,8 +197,8 @@ class FilterBar(Widget):
             self._show_state("-nothing", f"∅ 0 of {of:,}, {leave} clears")
 
     def take_focus(self) -> None:
-        """Go to the line."""
-        self._line.focus()
+        """Go to the line, at once: `Widget.focus` would let keys that come meanwhile go to the table."""
+        self.screen.set_focus(self._line)
 
     # --- typing ------------------------------------------------------------------------------------------------------
 
