@@ -251,7 +251,7 @@ class LedgerAccountant:
         if kept + n > len(ledger.frame_flow):
             # The index is what grows with packets. It grows in place while nobody holds a view of it: a copy would
             # double it for a moment, and memory is to grow by at most 16 bytes a packet.
-            room = max((kept + n) * 5 // 4, _FEW_FRAMES)
+            room = max((kept + n) * 9 // 8, _FEW_FRAMES)
             ledger.frame_flow.resize(room, refcheck=False)
             if self._lent:
                 self._position = _longer(self._position, room)

@@ -109,9 +109,13 @@ class Snapshot(Tables):
 
     def table(self, name: str) -> pd.DataFrame:
         """The table of that name."""
+        if name not in TABLES or name == "packets":
+            raise KeyError(name)
         with self._lock:
             if name not in self._frames:
-                self._frames[name] = self.rows(name).frame()
+                # Rows that nobody asked for are not kept besides: of a million flows they are 100 MB.
+                rows = self._rows.get(name)
+                self._frames[name] = (self._build(self, name) if rows is None else rows).frame()
             return self._frames[name]
 
     def schema(self, name: str) -> Table:
