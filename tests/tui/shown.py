@@ -13,6 +13,7 @@ from nvgre_inspect.config import Config
 from nvgre_inspect.model.names import Names
 from nvgre_inspect.session import SessionOptions, open_session
 from nvgre_inspect.tui.app import InspectApp
+from tests.tui.waiting import until
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SIZES = [(80, 24), (160, 48)]
@@ -32,8 +33,7 @@ async def shown(
     with open_session([file], options=options) as session:
         app = InspectApp(session, settings, [str(file)])
         async with app.run_test(size=size) as pilot:
-            while app.loading:
-                await pilot.pause()
+            await until(pilot, lambda: not app.loading)
             await settled(pilot)
             yield app, pilot
 

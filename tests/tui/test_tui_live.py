@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager
@@ -21,9 +20,8 @@ from nvgre_inspect.session import Session, SessionOptions
 from nvgre_inspect.tui import loading
 from nvgre_inspect.tui.app import InspectApp
 from tests.builders.warm import warm_up
+from tests.tui import waiting
 from tests.tui.shown import SAMPLES, lines, press, settled, text
-
-PATIENCE_SECONDS = 30
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,7 +81,7 @@ async def capturing(size=(150, 40), **options):
     try:
         async with app.run_test(size=size) as pilot:
             yield app, pilot, source
-        assert app.loader.wait(PATIENCE_SECONDS)
+        assert app.loader.wait(waiting.PATIENCE_SECONDS)
     finally:
         session.close()
     assert source.closed
@@ -91,10 +89,7 @@ async def capturing(size=(150, 40), **options):
 
 async def until(pilot, condition: Callable[[], bool]) -> None:
     """Threads capture meanwhile."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.01)
-            await pilot.pause()
+    await waiting.until(pilot, condition)
     await settled(pilot)
 
 

@@ -10,6 +10,7 @@ from nvgre_inspect.config import parse
 from nvgre_inspect.session import SessionOptions, open_session
 from nvgre_inspect.tui.app import InspectApp
 from tests.tui.shown import SAMPLES, SIZES, press, settled
+from tests.tui.waiting import until
 
 NAMES = {"vsid": {"5001": "blue", "nvgre:5002": "red"}, "pa": {"192.168.50.11": "host-a"}}
 
@@ -18,8 +19,7 @@ def looks(snap_compare, sample, keys, size, theme="dark", options=None):
     settings = parse({"names": NAMES, "tui": {"theme": theme}})
 
     async def run(pilot):
-        while pilot.app.loading:
-            await pilot.pause()
+        await until(pilot, lambda: not pilot.app.loading)
         await settled(pilot)
         await press(pilot, *keys)
 

@@ -8,11 +8,24 @@ widgets waits for a message, and what was to be drawn is drawn. Threads are not 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from textual._context import active_app
 from textual.app import App
 from textual.message_pump import MessagePump
+from textual.pilot import Pilot
+
+#: Nothing that is waited for takes so long.
+PATIENCE_SECONDS: Final = 60
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
+    """Until threads have made it so: they get the processor meanwhile."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.005)
+            await pilot.pause()
 
 
 async def until_idle(*_seconds: float) -> None:
