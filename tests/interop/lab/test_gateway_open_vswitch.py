@@ -3,7 +3,7 @@
 Host A's switch is taken out of the lab; a gateway a tenant takes its place (the lab's switches match the whole key, so
 each tenant has a FlowID of its own), whose TAP device is bridged to the tenant's machine. Host B keeps Open vSwitch.
 
-NVGRE_INSPECT_GATEWAY_SECONDS says how long the load lasts (default: 20; 600 is what a release is to pass).
+NVGRE_INSPECT_GATEWAY_SECONDS says how long the load lasts (default: 10; 600 is what a release is to pass).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.interop.lab.conftest import lab, missing
 from tests.live.gateways import Gateway, resident_kib
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
-SECONDS = int(os.environ.get("NVGRE_INSPECT_GATEWAY_SECONDS", "20"))
+SECONDS = int(os.environ.get("NVGRE_INSPECT_GATEWAY_SECONDS", "10"))
 #: What allocators may do by the way; a leak of 100 bytes a packet would be 100 MB.
 GROWTH_KIB = 4096
 
