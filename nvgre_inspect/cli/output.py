@@ -114,7 +114,10 @@ class Output:
         import nvgre_inspect.reports.formats  # noqa: F401
         from nvgre_inspect.session import prepare_frames, prepare_rows
 
-        prepare_frames() if frames or self.format not in WITHOUT_PANDAS else prepare_rows()
+        if frames or self.format not in WITHOUT_PANDAS:
+            prepare_frames()
+        else:
+            prepare_rows()
 
     @contextmanager
     def opened(self) -> Iterator[Writable]:

@@ -100,23 +100,24 @@ class Snapshot(Tables):
 
     def rows(self, name: str) -> Rows:
         """The table of that name as arrays; raises as `table`."""
-        if name not in TABLES or name == "packets":
-            raise KeyError(name)
         with self._lock:
             if name not in self._rows:
-                self._rows[name] = self._build(self, name)
+                self._rows[name] = self._built(name)
             return self._rows[name]
 
     def table(self, name: str) -> pd.DataFrame:
         """The table of that name."""
-        if name not in TABLES or name == "packets":
-            raise KeyError(name)
         with self._lock:
             if name not in self._frames:
                 # Rows that nobody asked for are not kept besides: of a million flows they are 100 MB.
                 rows = self._rows.get(name)
-                self._frames[name] = (self._build(self, name) if rows is None else rows).frame()
+                self._frames[name] = (self._built(name) if rows is None else rows).frame()
             return self._frames[name]
+
+    def _built(self, name: str) -> Rows:
+        if name not in TABLES or name == "packets":
+            raise KeyError(name)
+        return self._build(self, name)
 
     def schema(self, name: str) -> Table:
         """The columns of the table of that name; KeyError for others."""
