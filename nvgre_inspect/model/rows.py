@@ -95,6 +95,16 @@ class Lists:
         return taken
 
 
+def used_codes(codes: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """(the codes that are there, rising; the place of each row's code among them), -1 staying what it is.
+
+    For a few rows of a large table, whose texts are far more than these rows use.
+    """
+    used, places = np.unique(codes, return_inverse=True)
+    null = int(len(used) > 0 and used[0] < 0)
+    return used[null:], places - null
+
+
 #: One column.
 Values: TypeAlias = npt.NDArray[Any] | Nullable | Texts | Lists
 
@@ -171,6 +181,9 @@ def _values(column: Column, series: pd.Series[Any]) -> Values:
             codes, words = series.cat.codes.to_numpy(), series.cat.categories
         else:
             codes, words = pd.factorize(series)
+        if len(words) > len(codes):
+            used, codes = used_codes(codes)
+            words = words[used]
         return Texts(codes.astype(np.int32), pa.array(words.to_numpy(dtype=object), pa.string()))
     null = series.isna().to_numpy()
     if column.type is Type.TIME:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nvgre_inspect.model import arrow
-from nvgre_inspect.model.rows import Lists, Nullable, Rows, Texts, Values
+from nvgre_inspect.model.rows import Lists, Nullable, Rows, Texts, Values, used_codes
 from nvgre_inspect.model.schema import Column, Table, Type
 
 if TYPE_CHECKING:
@@ -80,10 +80,8 @@ def _spread(values: Texts, render: Callable[[pa.Array], pa.Array]) -> pa.Array:
     codes: npt.NDArray[np.integer[Any]] = values.codes
     texts = values.values
     if len(texts) > len(codes):
-        # A few rows of a large table: only what they use.
-        used, places = np.unique(codes, return_inverse=True)
-        gone = int(len(used) > 0 and used[0] < 0)
-        texts, codes = texts.take(arrow.numbers(used[gone:])), places - gone
+        used, codes = used_codes(codes)
+        texts = texts.take(arrow.numbers(used))
     return render(texts).take(arrow.codes(codes))
 
 

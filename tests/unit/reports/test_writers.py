@@ -241,3 +241,10 @@ def test_arrays_are_written_as_their_frame_is(name):
 def test_a_flow_table_of_the_registry_can_be_read_back():
     frame = pd.DataFrame({c.name: pd.Series([], dtype=c.dtype) for c in FLOWS})
     assert written("csv", frame, table=FLOWS).decode() == ",".join(FLOWS.names) + "\n"
+
+
+def test_a_few_rows_of_a_large_frame_hold_no_more_texts_than_they_use():
+    frame = table([None if i % 10 == 0 else f"t{i:05}" for i in range(1000)])
+    few = Rows.of(TABLE, frame.iloc[[10, 11, 990, 991, 11]])
+    assert few["text"].words() == ["t00011", "t00991"]
+    assert few["text"].codes.tolist() == [-1, 0, -1, 1, 0]
